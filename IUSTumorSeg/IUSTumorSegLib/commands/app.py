@@ -1,0 +1,228 @@
+"""`iustumorseg`: the command line."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..version import VERSION
+from .terminal import numbers, run
+
+app = typer.Typer(
+    name="iustumorseg", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
+    help="MRI-ultrasound registration and brain-tumour segmentation on intra-operative ultrasound. No medical device.",
+)  # fmt: skip
+
+JsonProgressOption = Annotated[
+    bool, typer.Option("--json-progress", help="Print one JSON object a line instead of a bar.")
+]
+SeedOption = Annotated[int, typer.Option(help="Seed of everything random; one seed, one result.")]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"iustumorseg {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command(
+    epilog="Example: `iustumorseg register --mri FLAIR.nii.gz --us US.nii.gz --landmarks case.tag --out case1`"
+)
+def register(
+    mri: Annotated[
+        list[Path],
+        typer.Option(help="MRI: a file or a DICOM folder. Repeat for further contrasts in one frame of reference."),
+    ],
+    us: Annotated[Path, typer.Option(help="Ultrasound volume.")],
+    out: Annotated[Path, typer.Option(help="Folder for registration.json, mri_to_us.tfm and comparison.png.")],
+    mri_tumor: Annotated[Path | None, typer.Option(help="Tumour label on the MRI; centres the picture.")] = None,
+    landmarks: Annotated[
+        Path | None, typer.Option(help="MNI tag file with MRI and ultrasound points; measures the error.")
+    ] = None,
+    initial: Annotated[Path | None, typer.Option(help="Transform to start from (.tfm), MRI to ultrasound.")] = None,
+    method: Annotated[str, typer.Option(help="lc2 or mattes.")] = "lc2",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    seed: SeedOption = 0,
+    json_progress: JsonProgressOption = False,
+) -> None:
+    """Register an MRI rigidly to an ultrasound, with a verdict."""
+    from ..registration.register_files import register_files
+    from .summaries import print_registration
+
+    result = run(
+        lambda progress: register_files(
+            mri=mri, us=us, out=out, mri_tumor=mri_tumor, landmarks=landmarks, initial=initial, method=method,
+            device=device, seed=seed, progress=progress,
+        ),
+        json_progress,
+    )  # fmt: skip
+    if not json_progress:
+        print_registration(result, out)
+
+
+@app.command(
+    epilog="Example: `iustumorseg propagate --registration registration.json --label tumor.nii.gz --us US.nii.gz --out F.nii.gz`"
+)
+def propagate(
+    registration: Annotated[Path, typer.Option(help="registration.json")],
+    label: Annotated[Path, typer.Option(help="Tumour label on the MRI, a file or a DICOM SEG.")],
+    us: Annotated[Path, typer.Option(help="Ultrasound volume; the label is written on its grid.")],
+    out: Annotated[Path, typer.Option(help="File to write.")],
+    json_progress: JsonProgressOption = False,
+) -> None:
+    """Carry an MRI tumour label over to the ultrasound."""
+    from ..labels.propagate_files import propagate_files
+
+    run(
+        lambda progress: propagate_files(registration=registration, label=label, us=us, out=out, progress=progress),
+        json_progress,
+    )
+    if not json_progress:
+        typer.echo(f"Label on the ultrasound's grid: {out}")
+
+
+@app.command(
+    epilog="Example: `iustumorseg export --cases cases.csv --dataset 501_Brain --out nnUNet_raw --min-area 5,35`"
+)
+def export(
+    cases: Annotated[
+        Path, typer.Option(help="CSV: case, patient, us, us_tumor, label_source, verdict, predicted_error_mm.")
+    ],
+    dataset: Annotated[str, typer.Option(help="Number and name of the data set, as 501_Brain.")],
+    out: Annotated[Path, typer.Option(help="Folder nnUNet_raw.")],
+    min_area: Annotated[
+        str, typer.Option(help="Smallest tumour areas in mm²; the lowest is written, each is a split.")
+    ] = "0",
+    folds: Annotated[int, typer.Option(help="Folds; a patient is in one only.")] = 5,
+    json_progress: JsonProgressOption = False,
+) -> None:
+    """Cut labelled ultrasound volumes into 2D slices for nnU-Net."""
+    from ..slices.export import export_slices
+
+    areas = numbers(min_area, "smallest areas in mm²")
+    result = run(
+        lambda progress: export_slices(
+            cases=cases, dataset=dataset, out=out, min_area_mm2=areas, folds=folds, progress=progress
+        ),
+        json_progress,
+    )
+    if not json_progress:
+        typer.echo(f"{len(result.slices)} slices: {result.folder}")
+
+
+@app.command(epilog="Example: `iustumorseg train --dataset 501 --raw nnUNet_raw --out networks --fold 0 --epochs 10`")
+def train(
+    dataset: Annotated[str, typer.Option(help="Number or name of the data set.")],
+    raw: Annotated[Path, typer.Option(help="Folder nnUNet_raw.")],
+    out: Annotated[Path, typer.Option(help="Folder for nnUNet_preprocessed and nnUNet_results.")],
+    fold: Annotated[str, typer.Option(help="A fold's number, or all.")] = "0",
+    trainer: Annotated[str, typer.Option(help="nnU-Net trainer.")] = "nnUNetTrainerIUSSmall",
+    epochs: Annotated[int | None, typer.Option(help="Epochs; the trainer's own number if left out.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    seed: SeedOption = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
+    json_progress: JsonProgressOption = False,
+) -> None:
+    """Train nnU-Net's 2D configuration on a data set of slices."""
+    from ..nnunet.training import train_network
+
+    result = run(
+        lambda progress: train_network(
+            dataset=dataset, raw=raw, out=out, fold=fold, trainer=trainer, epochs=epochs, device=device, seed=seed,
+            resume=resume, progress=progress,
+        ),
+        json_progress,
+    )  # fmt: skip
+    if not json_progress:
+        typer.echo(f"Model: {result.model_folder}, fold {result.fold}\nTraining curve: {result.curve}")
+
+
+@app.command(epilog="Example: `iustumorseg predict --model MODEL --input US.nii.gz --out us_tumor.nii.gz`")
+def predict(
+    model: Annotated[Path, typer.Option(help="Folder of a trained nnU-Net model.")],
+    input: Annotated[Path, typer.Option(help="An image or a folder of images.")],
+    out: Annotated[Path, typer.Option(help="A file for one image, else a folder.")],
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Write probabilities as well.")] = False,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    json_progress: JsonProgressOption = False,
+) -> None:
+    """Segment the tumour on ultrasound with a trained model."""
+    from ..nnunet.prediction import predict_files
+
+    written = run(
+        lambda progress: predict_files(
+            model=model, input=input, out=out, probabilities=probabilities, device=device, progress=progress
+        ),
+        json_progress,
+    )
+    if not json_progress:
+        typer.echo("\n".join(f"Predicted by {model}: {path}" for path in written))
+
+
+@app.command(epilog="Example: `iustumorseg evaluate --truth labels --prediction predictions --out evaluation`")
+def evaluate(
+    truth: Annotated[Path, typer.Option(help="Reference label or folder of labels.")],
+    prediction: Annotated[Path, typer.Option(help="Predicted label or folder of labels, by the same names.")],
+    out: Annotated[Path, typer.Option(help="Folder for metrics.csv and metrics.json.")],
+    json_progress: JsonProgressOption = False,
+) -> None:
+    """Compare predictions with reference labels: Dice, precision, recall, false negative rate."""
+    from ..evaluation.evaluate_files import evaluate_files
+    from .summaries import print_means
+
+    result = run(
+        lambda progress: evaluate_files(truth=truth, prediction=prediction, out=out, progress=progress), json_progress
+    )
+    if not json_progress:
+        print_means(result.means, len(result.overlaps))
+
+
+@app.command(epilog="Example: `iustumorseg simulate --seed 3 --contrast FLAIR --contrast T1ce --out patient3`")
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for the simulated case and its truth.json.")],
+    seed: SeedOption = 0,
+    contrast: Annotated[list[str] | None, typer.Option(help="FLAIR, T1ce, T2 or T1; repeat for several.")] = None,
+    small: Annotated[
+        bool, typer.Option("--small", help="Coarser and smaller, as shipped with the Slicer module.")
+    ] = False,
+    json_progress: JsonProgressOption = False,
+) -> None:
+    """Simulate a patient: MRI, tumour label and ultrasound, with the truth beside them."""
+    from ..demo.case_files import simulate_files
+
+    run(
+        lambda progress: simulate_files(
+            out=out, seed=seed, contrasts=contrast or ["FLAIR"], small=small, progress=progress
+        ),
+        json_progress,
+    )
+    if not json_progress:
+        typer.echo(f"Simulated case {seed}: {out}")
+
+
+@app.command(epilog="Example: `iustumorseg demo --out demo-output`")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo-output"),
+    patients: Annotated[int, typer.Option(help="Simulated patients, the last held out of the training.")] = 6,
+    json_progress: JsonProgressOption = False,
+) -> None:
+    """Run the whole chain on simulated patients and write a report."""
+    from ..demo.chain import run_demo
+
+    result = run(lambda progress: run_demo(out=out, patients=patients, progress=progress), json_progress)
+    if not json_progress:
+        typer.echo(result.farewell)

@@ -1,0 +1,28 @@
+"""What the terminal prints of a result."""
+
+from pathlib import Path
+
+from ..registration.registration import Registration
+
+
+def print_registration(registration: Registration, out: Path) -> None:
+    """Print verdict, reasons, landmark error and files of a registration."""
+    print(f"Verdict: {registration.verdict}")
+    for reason in registration.reasons:
+        print(f"  {reason}")
+    if registration.landmarks is not None:
+        marks = registration.landmarks
+        print(
+            f"Landmark error: {marks.initial_mm:.2f} mm before, {marks.final_mm:.2f} mm after (mean of {marks.n} pairs)"
+        )
+    print(
+        f"Score: {registration.method_name} {registration.score:.3f}, {registration.seconds:.1f} s on {registration.device}"
+    )
+    print(f"Written: {out}/registration.json, mri_to_us.tfm, comparison.png")
+
+
+def print_means(means: dict[str, float | None], cases: int) -> None:
+    """Print the means of an evaluation over `cases` images."""
+    print(f"Mean over {cases} images")
+    for name, value in means.items():
+        print(f"  {name.replace('_', ' ')}: {'undefined' if value is None else f'{value:.3f}'}")

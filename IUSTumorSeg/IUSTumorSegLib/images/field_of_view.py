@@ -1,0 +1,70 @@
+"""Where an ultrasound volume holds ultrasound: the sector, without padding, burnt-in text or markers."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+WORKING_SPACING_MM = 1.0
+CLOSING_MM = 4.0  # dark structures that touch the sector's border are bridged up to twice this width
+OPENING_MM = 2.5  # text, ticks and markers are thinner than twice this; a sector is not
+PADDING_SHARE = 0.05  # of the volume's surface; padding below that would not be padding
+
+
+def field_of_view_mask(us: "sitk.Image") -> "sitk.Image":
+    """Mask (uint8, on the grid of `us`) of the voxels that the ultrasound beam reached.
+
+    Padding is the value that covers most of the volume's surface (0, 255 or any constant), where it is connected to
+    that surface. What is left is closed, opened, reduced to its largest part and filled. A volume without padding is
+    all field of view. Works at about 1 mm, as a sector's border is not known better.
+    """
+    import SimpleITK as sitk
+
+    voxels = sitk.GetArrayViewFromImage(us)
+    padding = _padding_value(voxels)
+    everything = sitk.Image(us.GetSize(), sitk.sitkUInt8) + 1
+    everything.CopyInformation(us)
+    if padding is None:
+        return everything
+    content = sitk.GetImageFromArray((voxels != padding).astype(np.float32))
+    content.CopyInformation(us)
+    sector = _clean(_coarsen(content) > 0.5)
+    fine = sitk.Resample(sitk.Cast(sector, sitk.sitkFloat32), us, sitk.Transform(), sitk.sitkLinear, 0.0)
+    return sitk.Cast(fine > 0.5, sitk.sitkUInt8)
+
+
+def _padding_value(voxels: np.ndarray) -> float | None:
+    """The constant that covers the most of the six outer faces, `None` where none covers a relevant share."""
+    faces = [np.take(voxels, end, axis).ravel() for axis in range(3) for end in (0, -1)]
+    surface = np.concatenate(faces)
+    values, counts = np.unique(surface, return_counts=True)
+    if counts.max() < PADDING_SHARE * surface.size:
+        return None
+    return float(values[counts.argmax()])
+
+
+def _coarsen(content: "sitk.Image") -> "sitk.Image":
+    import SimpleITK as sitk
+
+    factors = [max(1, round(WORKING_SPACING_MM / s)) for s in content.GetSpacing()]
+    factors = [min(f, n) for f, n in zip(factors, content.GetSize(), strict=True)]
+    return sitk.BinShrink(content, factors)
+
+
+def _clean(content: "sitk.Image") -> "sitk.Image":
+    """Close, open, keep the largest part and fill what it encloses."""
+    import SimpleITK as sitk
+
+    margin = [_radius(CLOSING_MM, s) + 1 for s in content.GetSpacing()]
+    padded = sitk.ConstantPad(content, margin, margin, 0)
+    closed = sitk.BinaryMorphologicalClosing(padded, [_radius(CLOSING_MM, s) for s in content.GetSpacing()])
+    opened = sitk.BinaryMorphologicalOpening(closed, [_radius(OPENING_MM, s) for s in content.GetSpacing()])
+    parts = sitk.RelabelComponent(sitk.ConnectedComponent(opened), sortByObjectSize=True)
+    filled = sitk.BinaryFillhole(parts == 1)
+    return sitk.Crop(filled, margin, margin)
+
+
+def _radius(length_mm: float, spacing_mm: float) -> int:
+    return max(1, round(length_mm / spacing_mm))

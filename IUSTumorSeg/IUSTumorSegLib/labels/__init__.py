@@ -1,0 +1,1 @@
+"""Tumour labels: carried from the MRI to the ultrasound by a registration."""

@@ -1,0 +1,236 @@
+"""The command `register`: from an MRI and an ultrasound on disk to a registration with its verdict and its picture."""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..atomic_files import check_output_folder
+from ..errors import BadInput, Failed
+from ..images.geometry import ijk_to_ras, transform_points
+from ..images.volumes import read_label, read_volume
+from ..jobs.progress import Progress, silent
+from ..version import VERSION
+from .comparison_picture import COMPARISON_FILE, write_comparison
+from .landmarks import Landmarks, mean_landmark_error_mm, read_tag
+from .registration import Candidate, Judgement, LandmarkErrors, Registration
+from .registration_files import fingerprint, write_registration
+from .transform_files import read_transform
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+METHODS = ("lc2", "mattes")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    mris: "list[sitk.Image]"
+    us: "sitk.Image"
+    tumor: "sitk.Image | None"
+    landmarks: Landmarks | None
+    initial_mri_to_us_ras: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Result:
+    mri_to_us_ras: np.ndarray
+    score: float
+    judgement: Judgement
+    candidates: tuple[Candidate, ...]
+    settings: dict[str, Any]
+    seconds: dict[str, float]
+
+
+def register_files(
+    *,
+    mri: list[Path],
+    us: Path,
+    out: Path,
+    mri_tumor: Path | None = None,
+    landmarks: Path | None = None,
+    initial: Path | None = None,
+    method: str = "lc2",
+    device: str = "auto",
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Registration:
+    """Register `mri` (one contrast or several in one frame of reference) rigidly to `us` and write the result to `out`.
+
+    Writes `registration.json`, `mri_to_us.tfm` and `comparison.png`. `mri_tumor` only centres the picture; `landmarks`
+    only measure the error; `initial` replaces the pose in which the files stand. Raises `BadInput` before any work.
+    """
+    started = time.perf_counter()
+    check_output_folder(out)
+    _check_choices(method, device)
+    device = _device(device)
+    progress("read", 0, 1, "Reading the images")
+    inputs = _read(mri, us, mri_tumor, landmarks, initial)
+    result = _run(inputs, method, device, seed, progress)
+    progress("write", 0, 1, "Writing the result and its picture")
+    registration = Registration(
+        mri=tuple(fingerprint(Path(path)) for path in mri),
+        us=fingerprint(Path(us)),
+        initial_mri_to_us_ras=inputs.initial_mri_to_us_ras,
+        mri_to_us_ras=result.mri_to_us_ras,
+        method_name=method,
+        method_settings=result.settings,
+        method_version=VERSION,
+        score=result.score,
+        judgement=result.judgement,
+        candidates=result.candidates,
+        landmarks=_landmark_errors(inputs, result.mri_to_us_ras),
+        seconds=round(time.perf_counter() - started, 2),
+        device=device,
+        stage_seconds=result.seconds,
+    )
+    write_comparison(inputs.us, inputs.mris[0], inputs.tumor, registration, Path(out) / COMPARISON_FILE)
+    write_registration(registration, Path(out))
+    return registration
+
+
+def _check_choices(method: str, device: str) -> None:
+    if method not in METHODS:
+        raise BadInput(f"a method among {', '.join(METHODS)}", f"'{method}'", "choose one of them")
+    if device not in DEVICES:
+        raise BadInput(f"a device among {', '.join(DEVICES)}", f"'{device}'", "choose one of them")
+
+
+def _device(wanted: str) -> str:
+    import torch
+
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise BadInput("a CUDA device", "none that PyTorch can use", "use --device cpu or install PyTorch with CUDA")
+    return "cuda" if available and wanted != "cpu" else "cpu"
+
+
+def _read(mri: list[Path], us: Path, mri_tumor: Path | None, landmarks: Path | None, initial: Path | None) -> _Inputs:
+    if not mri:
+        raise BadInput("at least one MRI", "none", "name it with --mri")
+    pairs = read_tag(landmarks) if landmarks else None
+    matrix = read_transform(initial) if initial else np.eye(4)
+    inputs = _Inputs(
+        [read_volume(path, "MRI") for path in mri],
+        read_volume(us, "ultrasound"),
+        read_label(mri_tumor, "tumour label") if mri_tumor else None,
+        pairs,
+        matrix,
+    )
+    _check_overlap(inputs)
+    if inputs.tumor is not None:
+        _check_label_in_mri(inputs.tumor, inputs.mris[0])
+    return inputs
+
+
+def _check_overlap(inputs: _Inputs) -> None:
+    corners = _corners_ras(inputs.us)
+    us_to_mri = np.linalg.inv(inputs.initial_mri_to_us_ras)
+    axis = np.linspace(0, 1, 9)
+    weights = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
+    spread = corners[0] + weights @ (corners[1:] - corners[0])
+    if not any(_inside(mri, transform_points(us_to_mri, spread)).any() for mri in inputs.mris):
+        apart = np.linalg.norm(
+            spread.mean(axis=0)
+            - transform_points(inputs.initial_mri_to_us_ras, _corners_ras(inputs.mris[0])).mean(axis=0)
+        )
+        raise BadInput(
+            "an MRI and an ultrasound that overlap at the start", f"two volumes whose middles are {apart:.0f} mm apart",
+            "check that both come from one navigation session, or give --initial",
+        )  # fmt: skip
+
+
+def _check_label_in_mri(label: "sitk.Image", mri: "sitk.Image") -> None:
+    import SimpleITK as sitk
+
+    kji = np.argwhere(sitk.GetArrayViewFromImage(label))
+    outside = ~_inside(mri, transform_points(ijk_to_ras(label), kji[:, ::-1].astype(float)), margin_voxels=1.0)
+    if outside.any():
+        raise BadInput(
+            "a tumour label inside the MRI", f"{100 * outside.mean():.0f} % of its voxels outside",
+            "give the label that was drawn on this MRI",
+        )  # fmt: skip
+
+
+def _corners_ras(image: "sitk.Image") -> np.ndarray:
+    """Origin and the three far ends of the axes, (4, 3)."""
+    size = np.array(image.GetSize()) - 1.0
+    return transform_points(ijk_to_ras(image), np.vstack([np.zeros(3), np.diag(size)]))
+
+
+def _inside(image: "sitk.Image", points_ras: np.ndarray, margin_voxels: float = 0.5) -> np.ndarray:
+    ijk = transform_points(np.linalg.inv(ijk_to_ras(image)), points_ras)
+    high = np.array(image.GetSize()) - 1 + margin_voxels
+    return np.logical_and(ijk >= -margin_voxels, ijk <= high).all(axis=-1)
+
+
+def _run(inputs: _Inputs, method: str, device: str, seed: int, progress: Progress) -> _Result:
+    if method == "mattes":
+        return _run_mattes(inputs, seed, progress)
+    return _run_lc2(inputs, device, seed, progress)
+
+
+def _run_lc2(inputs: _Inputs, device: str, seed: int, progress: Progress) -> _Result:
+    from .quality import quality_features
+    from .search import SearchSettings, prepare, search
+    from .verdict import judge
+
+    settings = SearchSettings(seed=seed, device=device)
+    progress("prepare", 0, 1, "Preparing the images")
+    started = time.perf_counter()
+    scene = prepare(inputs.us, inputs.mris, inputs.initial_mri_to_us_ras, device)
+    prepared = time.perf_counter()
+    found = search(scene, settings, progress)
+    progress("judge", 0, 1, "Measuring how far the result can be trusted")
+    judging = time.perf_counter()
+    judgement = judge(quality_features(scene, found, seed))
+    seconds = {"prepare": prepared - started, **found.seconds, "judge": time.perf_counter() - judging}
+    candidates = tuple(
+        Candidate(scene.space.mri_to_us_ras(p), float(s)) for p, s in zip(found.poses, found.scores, strict=True)
+    )
+    return _Result(
+        candidates[0].mri_to_us_ras,
+        found.lc2,
+        judgement,
+        candidates,
+        asdict(settings),
+        {k: round(v, 3) for k, v in seconds.items()},
+    )
+
+
+def _run_mattes(inputs: _Inputs, seed: int, progress: Progress) -> _Result:
+    from ..images.field_of_view import field_of_view_mask
+    from .mattes import HISTOGRAM_BINS, SAMPLING_SHARE, register_mattes
+    from .verdict import unjudged
+
+    progress("search", 0, 1, "Maximising Mattes' mutual information")
+    started = time.perf_counter()
+    try:
+        matrix, score = register_mattes(
+            inputs.us, inputs.mris[0], field_of_view_mask(inputs.us), inputs.initial_mri_to_us_ras, seed
+        )
+    except RuntimeError as error:
+        raise Failed("SimpleITK's registration gave up: too few samples of the ultrasound met the MRI.") from error
+    judgement = unjudged("Mutual information gives no sign of whether it succeeded, so a person has to look.")
+    settings = {"bins": HISTOGRAM_BINS, "sampling_share": SAMPLING_SHARE, "seed": seed}
+    return _Result(
+        matrix,
+        score,
+        judgement,
+        (Candidate(matrix, score),),
+        settings,
+        {"search": round(time.perf_counter() - started, 3)},
+    )
+
+
+def _landmark_errors(inputs: _Inputs, mri_to_us_ras: np.ndarray) -> LandmarkErrors | None:
+    if inputs.landmarks is None:
+        return None
+    return LandmarkErrors(
+        mean_landmark_error_mm(inputs.landmarks, inputs.initial_mri_to_us_ras),
+        mean_landmark_error_mm(inputs.landmarks, mri_to_us_ras),
+        len(inputs.landmarks.us_ras),
+    )

@@ -1,0 +1,207 @@
+"""The search for the best pose: from everything a navigation error can be, through fewer and finer, to one.
+
+1. 2.5 mm: all poses of a lattice over 24 mm and 18 degrees (`exhaustive`); the best distinct ones are kept.
+2. 2.5 mm: these climb along the derivatives of LC2, and the better half climbs on, three times over.
+3. 1.5 mm: the rivals left climb again, then are polished without derivatives.
+4. 1.0 mm: the best two or three are polished and decided between.
+
+Every score is LC2 less the prior on the distance from the start. Nothing is random but the polish, which takes a seed.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..images.field_of_view import field_of_view_mask
+from ..jobs.progress import Progress, silent
+from .exhaustive import REACH_DEG, ROTATION_STEP_DEG, lattice_poses, rotation_lattice
+from .lc2 import PatchGrid, lc2, patch_grid
+from .parallel import core_count, map_on_cores, one_thread_each
+from .poses import PoseSpace
+from .pyramid import MriChannels, field_of_view_points, mri_channels, ultrasound_level
+from .refinement import ascend, distinct, polish
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+    import torch
+
+LATTICE_MM, COARSE_MM, MIDDLE_MM, FINE_MM = 3.0, 2.5, 1.5, 1.0
+COARSE_SMOOTHING_MM, FINE_SMOOTHING_MM = 0.7, 0.7
+POINTS_A_PORTION = 200_000  # voxels scored at once: what stays in the cache of one core
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How widely to search. `lattice_kept`: poses taken from the lattice; `climbers`: how many survive each round."""
+
+    lattice_kept: int = 96
+    climbers: tuple[int, ...] = (96, 32, 10)
+    rivals: int = 6
+    finalists: int = 3
+    seed: int = 0
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The images prepared for the metric: the poses' space, the MRI's channels and the ultrasound's patches by spacing."""
+
+    space: PoseSpace
+    mri: MriChannels
+    grids: dict[float, PatchGrid]
+    us: "sitk.Image"
+    mask: "sitk.Image"
+
+    def objective(self, spacing_mm: float) -> "Callable[[torch.Tensor], torch.Tensor]":
+        """LC2 less the prior, at one level."""
+        return lambda poses: self.lc2(spacing_mm, poses) - self.space.prior(poses)
+
+    def lc2(self, spacing_mm: float, poses: "torch.Tensor") -> "torch.Tensor":
+        """LC2 (n,) of poses (n, 6) at one level, evaluated in portions that fit the processor's cache."""
+        import torch
+
+        grid = self.grids[spacing_mm]
+        portion = max(1, int(POINTS_A_PORTION / len(grid.points_ras)))
+        parts = [lc2(grid, self.mri, self.space.us_to_mri(p)) for p in poses.split(portion)]
+        return torch.cat(parts)
+
+    def ascend(self, spacing_mm: float, poses: "torch.Tensor", steps: int, first_step: float) -> "torch.Tensor":
+        """Climb from each of `poses` (n, 6), spread over the cores; (n, 7) with the score."""
+        import torch
+
+        objective = self.objective(spacing_mm)
+        portion = max(1, -(-len(poses) // (4 * core_count())))
+        climbed = map_on_cores(
+            lambda part: ascend(objective, part, steps, first_step, first_step / 4),
+            poses.split(portion),
+            poses.device.type,
+        )
+        return torch.cat(list(climbed))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search found: distinct poses, best first, (n, 6), with their scores (n,), and how often starts agreed."""
+
+    poses: np.ndarray
+    scores: np.ndarray
+    lc2: float
+    agreeing_starts: float
+    seconds: dict[str, float]
+
+
+def prepare(
+    us: "sitk.Image", mris: "list[sitk.Image]", initial_mri_to_us_ras: np.ndarray, device: str = "cpu"
+) -> Scene:
+    """Compute everything that the poses cannot change."""
+    mask = field_of_view_mask(us)
+    points = field_of_view_points(mask)
+    space = PoseSpace(points.mean(axis=0), np.cov(points.T), initial_mri_to_us_ras)
+    from ..images.geometry import transform_points
+
+    mri = mri_channels(mris, FINE_SMOOTHING_MM, transform_points(np.linalg.inv(initial_mri_to_us_ras), points)).to(
+        device
+    )
+    grids = {mm: patch_grid(ultrasound_level(us, mask, mm), device=device) for mm in (COARSE_MM, MIDDLE_MM, FINE_MM)}
+    return Scene(space, mri, grids, us, mask)
+
+
+def search(scene: Scene, settings: SearchSettings = SearchSettings(), progress: Progress = silent) -> Found:
+    """Find the best pose within 24 mm and 18 degrees of the start; deterministic for a seed."""
+    clock = _Clock()
+    with one_thread_each():
+        starts = _lattice_best(scene, settings, progress)
+        clock.lap("lattice")
+        climbed = _climb(scene, starts, settings, progress)
+        clock.lap("climb")
+        rivals = _polish_rivals(scene, climbed, settings, progress)
+        clock.lap("rivals")
+        poses, scores = _decide(scene, rivals, settings, progress)
+        clock.lap("decide")
+    agreeing = float((scene.space.distance_mm(climbed[:, :6], poses[:1]) < 3.0).float().mean())
+    return Found(
+        poses.cpu().numpy(), scores.cpu().numpy(), float(scene.lc2(FINE_MM, poses[:1])[0]), agreeing, clock.laps
+    )
+
+
+def _lattice_best(scene: Scene, settings: SearchSettings, progress: Progress) -> "torch.Tensor":
+    """The best distinct poses of the lattice, and the start itself."""
+    import torch
+
+    level = ultrasound_level(scene.us, scene.mask, LATTICE_MM)
+    poses, scores = [torch.zeros(1, 6, device=settings.device)], [torch.full((1,), np.inf, device=settings.device)]
+    rotations = len(rotation_lattice(REACH_DEG, ROTATION_STEP_DEG))
+    with torch.inference_mode():
+        for number, (p, s) in enumerate(lattice_poses(level, scene.mri, scene.space, settings.device)):
+            poses.append(p)
+            scores.append(s - scene.space.prior(p))
+            progress("search", number + 1, rotations, "Scoring the poses that a navigation error can have")
+        all_poses, all_scores = torch.cat(poses), torch.cat(scores)
+        best = all_scores.topk(min(len(all_scores), 16 * settings.lattice_kept)).indices
+        all_poses, all_scores = all_poses[best], all_scores[best]
+        return all_poses[distinct(all_poses, all_scores, scene.space.distance_mm, 2.0, settings.lattice_kept)].clone()
+
+
+def _climb(scene: Scene, poses: "torch.Tensor", settings: SearchSettings, progress: Progress) -> "torch.Tensor":
+    """Ascend in rounds with fewer and fewer poses; (n, 7) with the score, best first, all of the last two rounds."""
+    first_steps, steps = (0.8, 0.5, 0.3), (6, 8, 10)
+    for number, keep in enumerate(settings.climbers):
+        progress("refine", number, len(settings.climbers), f"Refining {min(keep, len(poses))} poses")
+        climbed = scene.ascend(COARSE_MM, poses[:keep, :6], steps[number], first_steps[number])
+        order = climbed[:, 6].argsort(descending=True)
+        climbed = climbed[order]
+        kept = distinct(climbed[:, :6], climbed[:, 6], scene.space.distance_mm, 1.0, len(climbed))
+        poses = climbed[kept]
+    return poses
+
+
+def _polish_rivals(
+    scene: Scene, climbed: "torch.Tensor", settings: SearchSettings, progress: Progress
+) -> "torch.Tensor":
+    import torch
+
+    chosen = climbed[distinct(climbed[:, :6], climbed[:, 6], scene.space.distance_mm, 2.5, settings.rivals)]
+    progress("refine", 1, 2, f"Comparing {len(chosen)} rival poses at {MIDDLE_MM} mm")
+    rivals = scene.ascend(MIDDLE_MM, chosen[:, :6], 10, 0.4)
+    return rivals[torch.argsort(rivals[:, 6], descending=True)]
+
+
+def _decide(
+    scene: Scene, rivals: "torch.Tensor", settings: SearchSettings, progress: Progress
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Polish the finalists at the finest level; all rivals, best first, with the finalists' scores in front."""
+    import torch
+
+    objective = scene.objective(FINE_MM)
+    kept = rivals[distinct(rivals[:, :6], rivals[:, 6], scene.space.distance_mm, 1.5, settings.rivals)]
+    poses, scores = [], []
+    with torch.inference_mode():
+        best = float(kept[0, 6])
+        for number, rival in enumerate(kept[: settings.finalists]):
+            if number and float(rival[6]) < best - 0.03:
+                break
+            progress("decide", number, settings.finalists, "Polishing the best poses")
+            pose, score = polish(objective, rival[:6].clone(), 0.6, 2, settings.seed)
+            poses.append(pose)
+            scores.append(score)
+        order = np.argsort(scores)[::-1].tolist()
+        rest = kept[len(poses) :]
+        ordered = torch.stack([poses[i] for i in order] + list(rest[:, :6]))
+        values = [scores[i] for i in order]
+        # Scores of two levels are not comparable: the rest keep their distance to the leader of their own level.
+        values += [min(values) - max(0.0, float(kept[len(poses) - 1, 6] - r[6])) for r in rest]
+        return ordered, torch.tensor(values)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = now - self._last
+        self._last = now

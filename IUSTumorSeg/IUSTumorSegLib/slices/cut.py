@@ -1,0 +1,126 @@
+"""Cut a volume and its label in the directions of the volume's own grid.
+
+A direction is named by the grid axis that the slices are perpendicular to: "i", "j" or "k", the first, second and third
+axis of the ultrasound as SimpleITK and Slicer count them. The two axes that remain are the slice's horizontal and
+vertical one, in that order:
+
+    direction   horizontal   vertical
+    i           j            k
+    j           i            k
+    k           i            j
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import BadInput
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+DIRECTIONS = ("i", "j", "k")
+BRIGHTEST = 255
+
+
+@dataclass(frozen=True)
+class CutSlice:
+    """One slice: the grey values and the label as true 2D images (uint8, same grid, identity direction)."""
+
+    direction: str
+    index: int
+    tumor_area_mm2: float
+    image: "sitk.Image"
+    label: "sitk.Image"
+
+
+def cut_slices(
+    us: "sitk.Image", label: "sitk.Image", directions: Sequence[str] = DIRECTIONS, min_area_mm2: float = 0.0
+) -> Iterator[CutSlice]:
+    """Yield the slices that hold tumour, of at least `min_area_mm2`, direction by direction.
+
+    `label` is non-zero where there is tumour and lies on the grid of `us`. The area is the number of tumour pixels
+    times the area of one, in double precision and without rounding.
+    """
+    import SimpleITK as sitk
+
+    grey = grey_values(sitk.GetArrayViewFromImage(us))
+    tumor = (sitk.GetArrayViewFromImage(label) != 0).astype(np.uint8)
+    for direction in check_directions(directions):
+        spacing = in_plane_spacing(us, direction)
+        for index, area in enumerate(tumor_areas_mm2(tumor, us, direction)):
+            if area > 0 and area >= min_area_mm2:
+                image, mask = (as_image(plane(volume, direction, index), spacing) for volume in (grey, tumor))
+                yield CutSlice(direction, index, float(area), image, mask)
+
+
+def tumor_areas_mm2(tumor: np.ndarray, us: "sitk.Image", direction: str) -> np.ndarray:
+    """Tumour area in mm² of each slice in `direction`, shape (slices,), from a 0/1 array indexed [k, j, i]."""
+    horizontal, vertical = in_plane_spacing(us, direction)
+    in_plane = tuple(axis for axis in range(3) if axis != _array_axis(direction))
+    return np.count_nonzero(tumor, axis=in_plane) * (horizontal * vertical)
+
+
+def grey_values(volume: np.ndarray) -> np.ndarray:
+    """The volume as uint8: unchanged where it holds whole numbers from 0 to 255, else scaled linearly.
+
+    Scaling takes the maximum to 255 and keeps 0 at 0 (outside the sector stays exactly zero); a volume with negative
+    values is first lifted so that its minimum is 0. Slices for training and for prediction both pass through here.
+    """
+    lowest, highest = float(volume.min()), float(volume.max())
+    if lowest >= 0 and highest <= BRIGHTEST and _holds_whole_numbers(volume):
+        return volume.astype(np.uint8)
+    floor = min(lowest, 0.0)
+    return np.rint((volume - floor) * (BRIGHTEST / (highest - floor))).astype(np.uint8)
+
+
+def plane(volume: np.ndarray, direction: str, index: int) -> np.ndarray:
+    """One slice of an array indexed [k, j, i], as rows (vertical) by columns (horizontal)."""
+    return np.take(volume, index, axis=_array_axis(direction))
+
+
+def put_plane(volume: np.ndarray, direction: str, index: int, values: np.ndarray) -> None:
+    """Write a slice back to where `plane` took it from, in place."""
+    np.moveaxis(volume, _array_axis(direction), 0)[index] = values
+
+
+def plane_count(volume: np.ndarray, direction: str) -> int:
+    """How many slices an array indexed [k, j, i] has in `direction`."""
+    return volume.shape[_array_axis(direction)]
+
+
+def in_plane_spacing(us: "sitk.Image", direction: str) -> tuple[float, float]:
+    """Spacing in mm of a slice, horizontal then vertical."""
+    horizontal, vertical = (us.GetSpacing()[axis] for axis in range(3) if DIRECTIONS[axis] != direction)
+    return horizontal, vertical
+
+
+def as_image(pixels: np.ndarray, spacing: tuple[float, float]) -> "sitk.Image":
+    """A true 2D image of `pixels` (rows, columns): origin 0, identity direction, `spacing` in mm."""
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(np.ascontiguousarray(pixels))
+    image.SetSpacing(spacing)
+    return image
+
+
+def check_directions(directions: Sequence[str]) -> tuple[str, ...]:
+    """The directions in the order given, once each; `BadInput` for an unknown one or none at all."""
+    unknown = [direction for direction in directions if direction not in DIRECTIONS]
+    if unknown or not directions:
+        found = f"'{', '.join(unknown)}'" if unknown else "none"
+        raise BadInput(
+            "slice directions among i, j and k", found, "name the axes of the ultrasound's grid to cut across"
+        )
+    return tuple(dict.fromkeys(directions))
+
+
+def _array_axis(direction: str) -> int:
+    # SimpleITK's arrays are indexed [k, j, i].
+    return 2 - DIRECTIONS.index(direction)
+
+
+def _holds_whole_numbers(volume: np.ndarray) -> bool:
+    return np.issubdtype(volume.dtype, np.integer) or bool(np.all(volume == np.rint(volume)))

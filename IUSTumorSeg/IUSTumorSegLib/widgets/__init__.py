@@ -1,0 +1,6 @@
+"""The Qt parts that the two Slicer modules are wired from.
+
+`JobPanel` runs one task in a child process and shows its progress, its log and how it ended. `ComparisonPanel` lays out
+the views and shows ultrasound against MRI. `VerdictPanel` says what the software thinks of a registration, `CaseTable`
+lists the scene's cases, `enable_or_say_why` keeps every button's tool tip true. Nothing here computes.
+"""

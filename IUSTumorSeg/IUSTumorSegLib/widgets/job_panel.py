@@ -1,0 +1,203 @@
+"""One task in a child process: its progress, its log, and a Cancel that ends it with all its descendants."""
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ..errors import BadInput, Failed
+from ..jobs.child_process import Job, start_job
+
+if TYPE_CHECKING:
+    from ..scene.job_files import JobRequest
+
+MODULE_FOLDER = Path(__file__).resolve().parents[2]
+INTERPRETER = "PythonSlicer"
+IMAGE_ENDINGS = (".nrrd", ".nii", ".nii.gz", ".mha")
+POLL_MS = 100
+GRACE_S = 3.0
+GRACE_AT_CLOSE_S = 1.0
+
+
+def job_command(request: Path) -> list[str]:
+    """The command line that runs a request file with Slicer's Python."""
+    interpreter = shutil.which(INTERPRETER)
+    if interpreter is None:
+        raise Failed(f"Slicer's Python interpreter ({INTERPRETER}) is not on the PATH, so no task can be started.")
+    return [interpreter, "-m", "IUSTumorSegLib.jobs", str(request)]
+
+
+def job_environment() -> dict[str, str]:
+    """The environment of a task: ours, with the library where the child finds it."""
+    paths = [str(MODULE_FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+class JobPanel:
+    """Runs one request at a time and shows how it goes.
+
+    `changed` is called whenever a job starts or ends, so that the module can enable its buttons.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.widget = slicer.util.loadUI(str(MODULE_FOLDER / "Resources" / "UI" / "JobPanel.ui"))
+        self.ui = slicer.util.childWidgetVariables(self.widget)
+        self._changed = changed
+        self._job: Job | None = None
+        self._preparing = False
+        self._cancelling: threading.Thread | None = None
+        self._log_size = 0
+        self._timer = qt.QTimer()
+        self._timer.setInterval(POLL_MS)
+        self._timer.connect("timeout()", self._poll)
+        self.ui.jobCancelButton.connect("clicked()", self.cancel)
+        self._show_idle("")
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is running or about to."""
+        return self._preparing or self._job is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process number of the running job, which is also its group's."""
+        return self._job.pid if self._job is not None else None
+
+    def run(self, what: str, prepare: "Callable[[Path], JobRequest]", take_over: Callable[[Path], str]) -> None:
+        """Run a task. `what` names it for the user.
+
+        `prepare` writes its files into a new folder and returns the request; `take_over` is called with the result of a
+        task that succeeded and returns a closing sentence. A task that cannot be prepared is a sentence in the panel.
+        """
+        if self.busy:
+            return
+        self._what, self._take_over, self._cancelling, self._log_size = what, take_over, None, 0
+        self._folder = Path(tempfile.mkdtemp(prefix="IUSTumorSeg-", dir=slicer.app.temporaryPath))
+        self._preparing = True
+        self._changed()
+        try:
+            self._start(prepare)
+        except (BadInput, Failed, OSError) as error:
+            self.say(str(error))
+        finally:
+            self._preparing = False
+            if self._job is None:
+                shutil.rmtree(self._folder)
+            self._changed()
+
+    def cancel(self) -> None:
+        """Ask the job to end and kill what is left of it after some seconds, while the window goes on."""
+        if self._job is None or self._cancelling is not None:
+            return
+        self.ui.jobCancelButton.enabled = False
+        self.ui.jobLabel.text = _("Cancelling: {what}").format(what=self._what)
+        self._cancelling = threading.Thread(target=self._job.cancel, args=(GRACE_S,), daemon=True)
+        self._cancelling.start()
+
+    def close(self) -> None:
+        """End the job, if there is one, before this returns; nothing of it is taken over."""
+        job = self._job
+        if job is None:
+            return
+        self._job = None
+        self._timer.stop()
+        job.cancel(GRACE_AT_CLOSE_S)
+        self._close_job(_("Ended: {what}").format(what=self._what))
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence where a job's state stands."""
+        self._show_idle(sentence)
+
+    def _start(self, prepare: "Callable[[Path], JobRequest]") -> None:
+        with slicer.util.WaitCursor():
+            self._request = prepare(self._folder)
+        log_path = self._folder / "log.txt"
+        self._job = start_job(job_command(self._request.request), log_path, job_environment())
+        self._show_started(log_path)
+        self._timer.start()
+
+    def _poll(self) -> None:
+        job = self._job
+        if job is None:
+            return
+        # A descendant may outlive the job itself: the cancelling is over when it has ended that too.
+        running = job.running or (self._cancelling is not None and self._cancelling.is_alive())
+        for event in job.poll():
+            self._show_event(event)
+        self._show_log(job)
+        if not running:
+            self._end(job)
+
+    def _end(self, job: Job) -> None:
+        """Whatever the result's taking over does, the panel is idle afterwards."""
+        self._job = None
+        self._timer.stop()
+        sentence = _("{what} ended, but its result could not be used.").format(what=self._what)
+        try:
+            sentence = self._closing_sentence(job)
+        except (BadInput, Failed) as error:
+            sentence = str(error)
+        finally:
+            self._close_job(sentence)
+
+    def _closing_sentence(self, job: Job) -> str:
+        if self._cancelling is not None:
+            return _("Cancelled: {what}. Nothing was changed.").format(what=self._what)
+        if job.exit_code != 0:
+            reason = job.last_message or _("The process ended with code {code}.").format(code=job.exit_code)
+            return _("Failed: {what}. {reason} Log: {path}").format(what=self._what, reason=reason, path=job.log_path)
+        return self._take_over(self._request.result)
+
+    def _close_job(self, sentence: str) -> None:
+        _remove_images(self._folder)
+        self._show_idle(sentence)
+        self._changed()
+
+    def _show_started(self, log_path: Path) -> None:
+        self.widget.visible = True
+        self.ui.jobLabel.text = self._what
+        self.ui.jobProgressBar.visible = True
+        self.ui.jobProgressBar.setRange(0, 0)
+        self.ui.jobCancelButton.visible = True
+        self.ui.jobCancelButton.enabled = True
+        self.ui.jobLogGroupBox.visible = True
+        self.ui.jobLogText.clear()
+        self.ui.jobLogPathLabel.text = str(log_path)
+
+    def _show_idle(self, sentence: str) -> None:
+        self.widget.visible = bool(sentence)
+        self.ui.jobLabel.text = sentence
+        self.ui.jobProgressBar.visible = False
+        self.ui.jobCancelButton.visible = False
+        self.ui.jobLogGroupBox.visible = bool(self.ui.jobLogPathLabel.text)
+
+    def _show_event(self, event: dict[str, Any]) -> None:
+        done, total, message = event.get("done", 0), event.get("total", 0), event.get("message", "")
+        self.ui.jobProgressBar.setRange(0, total)
+        self.ui.jobProgressBar.setValue(done)
+        if self._cancelling is None:
+            self.ui.jobLabel.text = f"{self._what}: {message or event['stage']}"
+        count = f" {done}/{total}" if total else ""
+        self.ui.jobLogText.appendPlainText(f"[{event['stage']}{count}] {message}")
+
+    def _show_log(self, job: Job) -> None:
+        with job.log_path.open(encoding="utf-8", errors="replace") as log:
+            log.seek(self._log_size)
+            text = log.read()
+            self._log_size = log.tell()
+        if text:
+            self.ui.jobLogText.appendPlainText(text.rstrip())
+
+
+def _remove_images(folder: Path) -> None:
+    """Remove the copies of images made for a task: they are large, and patients' data. Log and results stay."""
+    for path in folder.iterdir():
+        if path.name.endswith(IMAGE_ENDINGS):
+            path.unlink()

@@ -1,0 +1,164 @@
+from pathlib import Path
+from typing import Annotated
+
+import ctk
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.parameterNodeWrapper import Default, WithinRange, parameterNodeWrapper
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+from IUSTumorSegLib.scene.logic import IUSTumorSegSceneLogic
+from IUSTumorSegLib.widgets.case_table import CaseTable
+from IUSTumorSegLib.widgets.export_rules import case_reasons, dataset_reasons, folder_reasons
+from IUSTumorSegLib.widgets.job_panel import JobPanel
+from IUSTumorSegLib.widgets.parameter_gui import connect_gui
+from IUSTumorSegLib.widgets.tool_tips import enable_or_say_why
+
+
+class IUSTumorSegTraining(ScriptedLoadableModule):
+    """Cut the scene's labelled ultrasound volumes into slices for training."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("IUS Tumor Seg Training")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "IGT")]
+        self.parent.dependencies = ["IUSTumorSeg"]
+        self.parent.contributors = ["SlicerIUSTumorSeg contributors"]
+        self.parent.helpText = _(
+            "Exports 2D slices of the scene's ultrasound volumes and their tumour labels as an nnU-Net data set."
+            " For research; no medical device."
+        )
+        self.parent.acknowledgementText = ""
+
+
+@parameterNodeWrapper
+class IUSTumorSegTrainingParameterNode:
+    """What the panel holds; saved with the scene."""
+
+    dataset: str = "501_BrainUltrasound"
+    minAreaMm2: Annotated[float, WithinRange(0.0, 1000.0)] = 5.0
+    folder: Annotated[Path, Default(generator=lambda: Path.home() / "nnUNet_raw")]
+
+
+class IUSTumorSegTrainingLogic(IUSTumorSegSceneLogic, ScriptedLoadableModuleLogic):
+    """The scene's logic with the module's parameter node."""
+
+    def __init__(self) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+        IUSTumorSegSceneLogic.__init__(self, slicer.mrmlScene)
+
+    def getParameterNode(self) -> IUSTumorSegTrainingParameterNode:
+        return IUSTumorSegTrainingParameterNode(ScriptedLoadableModuleLogic.getParameterNode(self))
+
+
+class IUSTumorSegTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel: wires the .ui file to the logic and to the panels of `IUSTumorSegLib.widgets`."""
+
+    def __init__(self, parent=None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self._parameterNode = None
+        self._parameterNodeGuiTag = None
+
+    # Life cycle
+
+    def setup(self) -> None:
+        ScriptedLoadableModuleWidget.setup(self)
+        self.uiWidget = slicer.util.loadUI(self.resourcePath("UI/IUSTumorSegTraining.ui"))
+        self.layout.addWidget(self.uiWidget)
+        self.ui = slicer.util.childWidgetVariables(self.uiWidget)
+        self.uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = IUSTumorSegTrainingLogic()
+        self.jobPanel = JobPanel(self.updateButtons)
+        self.ui.jobPanelPlace.layout().addWidget(self.jobPanel.widget)
+        self.caseTable = CaseTable(self.ui.casesTable, self.updateButtons)
+        self._connect()
+        self.initializeParameterNode()
+
+    def _connect(self) -> None:
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        self.ui.folderPathLineEdit.filters = ctk.ctkPathLineEdit.Dirs
+        self.ui.refreshButton.connect("clicked()", self.refreshCases)
+        self.ui.exportButton.connect("clicked()", self.onExport)
+
+    def cleanup(self) -> None:
+        self.jobPanel.close()
+        self.setParameterNode(None)
+        self.removeObservers()
+
+    def enter(self) -> None:
+        self.initializeParameterNode()
+
+    def exit(self) -> None:
+        self.setParameterNode(None)
+
+    def onSceneStartClose(self, caller=None, event=None) -> None:
+        self.jobPanel.close()
+        self.caseTable.show([])
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller=None, event=None) -> None:
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller=None, event=None) -> None:
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def initializeParameterNode(self) -> None:
+        self.setParameterNode(self.logic.getParameterNode())
+        self.refreshCases()
+
+    def setParameterNode(self, inputParameterNode: IUSTumorSegTrainingParameterNode | None) -> None:
+        if self._parameterNode:
+            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateButtons)
+        self._parameterNode = inputParameterNode
+        self._parameterNodeGuiTag = None
+        if self._parameterNode:
+            self._parameterNodeGuiTag = connect_gui(self._parameterNode, self.ui)
+            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateButtons)
+            self.updateButtons()
+
+    # State of the panel
+
+    def refreshCases(self) -> None:
+        cases = self.logic.casesInScene()
+        self.caseTable.show(cases)
+        self.ui.noCasesLabel.visible = not cases
+        self.ui.noCasesLabel.text = _(
+            "No ultrasound volume in the scene has a tumour label yet. Make one in the module IUS Tumor Seg: Propagate."
+        )
+
+    def updateButtons(self, caller=None, event=None) -> None:
+        busy = [_("A job is running: wait for it or cancel it.")] if self.jobPanel.busy else []
+        enable_or_say_why(
+            self.ui.exportButton, _("Cuts the ticked cases into slices in three directions."), busy or self._reasons()
+        )
+
+    def _reasons(self) -> list[str]:
+        node = self._parameterNode
+        if node is None:
+            return []
+        return case_reasons(len(self.caseTable.ticked())) + dataset_reasons(node.dataset) + folder_reasons(node.folder)
+
+    # Actions
+
+    def onExport(self) -> None:
+        cases, node = self.caseTable.ticked(), self._parameterNode
+        out, dataset, areas = node.folder, node.dataset, [node.minAreaMm2]
+        self.jobPanel.run(
+            _("Exporting slices of {number} cases").format(number=len(cases)),
+            prepare=lambda folder: self.logic.exportRequest(cases, folder, dataset, areas, out),
+            take_over=lambda result: _("The slices are in {folder}").format(folder=result / f"Dataset{dataset}"),
+        )

@@ -1,0 +1,1 @@
+# Packaging is Slicer's own business.

@@ -1,0 +1,6 @@
+foreach(name HOMEPAGE CATEGORY CONTRIBUTORS DESCRIPTION ICONURL SCREENSHOTURLS DEPENDS)
+  if(NOT EXTENSION_${name})
+    message(FATAL_ERROR "EXTENSION_${name} is not set")
+  endif()
+  _write_lines("EXTENSION_${name}" "${EXTENSION_${name}}")
+endforeach()

@@ -1,0 +1,94 @@
+"""The search on a made pair whose truth is known; simulated patients are in the benchmark."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from made_images import linear_mix, pose, structured_mri
+
+from IUSTumorSegLib.images.geometry import ijk_to_ras, resample_onto, set_ijk_to_ras
+from IUSTumorSegLib.registration.mattes import register_mattes
+from IUSTumorSegLib.registration.search import FINE_MM, SearchSettings, prepare, search
+
+TRUTH = pose((2.0, -1.0, 3.0), (1, 1, 0), 8.0)
+QUICK = SearchSettings(lattice_kept=24, climbers=(24, 8, 4))
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """An MRI, and an ultrasound made of it in another world, with speckle, seen through a cone."""
+    mri = structured_mri((72, 76, 70), sigma=3.0)
+    grid = sitk.Image(60, 64, 58, sitk.sitkFloat32)
+    set_ijk_to_ras(grid, TRUTH @ pose((-29, -31, -28), (1, 0, 0.3), 6.0))
+    us = resample_onto(linear_mix(mri), grid, TRUTH)
+    echo = sitk.GetArrayFromImage(us) * np.random.default_rng(5).rayleigh(0.8, us.GetSize()[::-1]) ** 2
+    z, y, x = np.indices(echo.shape)
+    echo[np.hypot(y - 32, x - 30) > 6 + 0.45 * z] = 0
+    speckled = sitk.GetImageFromArray((echo + (echo > 0)).astype(np.float32))
+    speckled.CopyInformation(us)
+    return mri, speckled
+
+
+def distance_mm(us, first, second):
+    """Mean distance of the ultrasound's grid points under two registrations."""
+    corners = np.array(np.meshgrid(*[np.linspace(0, n - 1, 4) for n in us.GetSize()])).reshape(3, -1).T
+    points = corners @ ijk_to_ras(us)[:3, :3].T + ijk_to_ras(us)[:3, 3]
+    apart = np.linalg.inv(first) - np.linalg.inv(second)
+    return float(np.linalg.norm(points @ apart[:3, :3].T + apart[:3, 3], axis=1).mean())
+
+
+def found_pose(mri, us, initial, settings=QUICK):
+    scene = prepare(us, [mri], initial)
+    return scene.space.mri_to_us_ras(search(scene, settings).poses[0])
+
+
+@pytest.mark.parametrize(
+    "offset", [pose((0, 0, 0)), pose((10, -8, 6), (0, 1, 0), 9.0), pose((-12, 5, -14), (1, 0, 1), -7.0)]
+)
+def test_the_search_returns_to_the_truth_from_starts_up_to_19_mm_away(pair, offset):
+    mri, us = pair
+    assert distance_mm(us, found_pose(mri, us, offset @ TRUTH), TRUTH) < 0.5
+
+
+def test_the_pose_does_not_depend_on_how_the_same_anatomy_is_written(pair):
+    mri, us = pair
+    written = {
+        "axes permuted": (sitk.PermuteAxes(mri, [2, 0, 1]), us, np.eye(4)),
+        "flipped in array order": (mri, sitk.Flip(us, [True, False, True]), np.eye(4)),
+        "finer": (resample_onto(mri, sitk.Expand(mri, [2, 1, 1]), interpolator=sitk.sitkBSpline), us, np.eye(4)),
+        "another origin": (moved(mri, pose((100, -50, 30))), us, pose((100, -50, 30))),
+        "oblique": (moved(mri, pose((0, 0, 0), (1, 2, 3), 31.0)), us, pose((0, 0, 0), (1, 2, 3), 31.0)),
+    }
+    for name, (some_mri, some_us, world) in written.items():
+        expected = TRUTH @ np.linalg.inv(world)
+        initial = pose((4, 3, -5), (0, 0, 1), 4.0) @ expected
+        assert distance_mm(us, found_pose(some_mri, some_us, initial), expected) < 0.5, name
+
+
+def moved(image, world):
+    """The same voxels, standing elsewhere in the world."""
+    copy = sitk.Image(image)
+    set_ijk_to_ras(copy, world @ ijk_to_ras(image))
+    return copy
+
+
+def test_one_seed_gives_one_result(pair):
+    mri, us = pair
+    initial = pose((5, 5, -5)) @ TRUTH
+    assert np.array_equal(found_pose(mri, us, initial), found_pose(mri, us, initial))
+
+
+def test_the_truth_scores_above_every_pose_around_it(pair):
+    mri, us = pair
+    scene = prepare(us, [mri], TRUTH)
+    directions = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor([4.0] * 3 + [2.0] * 3)
+    scores = scene.lc2(FINE_MM, torch.cat([torch.zeros(1, 6), directions]))
+    assert int(scores.argmax()) == 0
+
+
+def test_mutual_information_returns_from_a_close_start(pair):
+    mri, us = pair
+    scene = prepare(us, [mri], TRUTH)
+    initial = pose((1.5, -1.0, 1.0), (0, 1, 0), 2.0) @ TRUTH
+    matrix, _ = register_mattes(us, mri, scene.mask, initial)
+    assert distance_mm(us, matrix, TRUTH) < 1.5
