@@ -10,6 +10,7 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrappe
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
@@ -255,3 +256,19 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             sentence = str(error)
         self.ui.propagatedLabel.text = sentence
         self.ui.propagatedLabel.visible = True
+
+
+class IUSTumorSegTest(ScriptedLoadableModuleTest):
+    """For Slicer's own "Reload and Test"; the tests of every step are in the repository's Testing/slicer."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+
+    def runTest(self):
+        self.setUp()
+        self.test_the_demo_case_is_loaded_and_ready_to_register()
+
+    def test_the_demo_case_is_loaded_and_ready_to_register(self):
+        folder = Path(slicer.util.modulePath("IUSTumorSeg")).parent / "Resources" / "DemoCase"
+        nodes = IUSTumorSegLogic().loadDemoCase(folder)
+        self.assertEqual(reasons_not_ready("register", nodes), [])

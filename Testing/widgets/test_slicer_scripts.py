@@ -43,3 +43,8 @@ def test_every_script_for_the_application_passes_on_the_stand_in(script, modules
     sys.modules.pop(script)
     assert result.testsRun > 0
     assert result.wasSuccessful(), "\n".join(text for _, text in result.failures + result.errors)
+
+
+def test_the_modules_own_test_passes_on_the_stand_in(open_module):
+    module = sys.modules[type(open_module("IUSTumorSeg")).__module__]
+    module.IUSTumorSegTest().runTest()

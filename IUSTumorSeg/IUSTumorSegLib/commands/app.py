@@ -206,7 +206,7 @@ def simulate(
 
     run(
         lambda progress: simulate_files(
-            out=out, seed=seed, contrasts=contrast or ["FLAIR"], small=small, progress=progress
+            out=out, seed=seed, contrasts=tuple(contrast or ["FLAIR"]), small=small, progress=progress
         ),
         json_progress,
     )

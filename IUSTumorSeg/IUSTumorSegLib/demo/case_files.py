@@ -16,7 +16,12 @@ TAG_COMMENT = "Simulated: true correspondences of a simulated MRI and a simulate
 
 
 def simulate_files(
-    *, out: Path, seed: int = SHIPPED_SEED, contrasts: tuple[str, ...] = ("FLAIR",), small: bool = False, progress: Progress
+    *,
+    out: Path,
+    seed: int = SHIPPED_SEED,
+    contrasts: tuple[str, ...] = ("FLAIR",),
+    small: bool = False,
+    progress: Progress,
 ) -> SimulatedCase:
     """Task: simulate one patient and write its files into `out`.
 

@@ -20,7 +20,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         with torch.serialization.safe_globals(_allowed_types()):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         found = f"{path}, which {_reason(error)}"
         raise BadInput(
             "a checkpoint of nnU-Net, weights and plain values", found, "get the model from its source again"
@@ -50,7 +50,5 @@ def _allowed_types() -> list[Any]:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error)
-    if "Unsupported global" in text or "Unsupported class" in text or "not an allowed global" in text:
-        return "holds code or objects that are not allowed"
-    return "cannot be read as one"
+    # torch's sentences: "Unsupported global: GLOBAL x.y ...", "unsupported GLOBAL x.y whose module x is blocked".
+    return "holds code or objects that are not allowed" if "GLOBAL" in str(error) else "cannot be read as one"

@@ -34,6 +34,7 @@ LAST_RESORT_S = 2.0
 def run_training(request: TrainingRequest, progress: Progress) -> None:
     """Fingerprint, plan, preprocess and train; writes nnU-Net's files, `training_curve.csv` and `training.json`."""
     _end_with_parent()
+    _let_workers_be_ended()
     let_threads_sleep()
     _set_environment(request)
     from .planning import data_fingerprint, prepare_dataset
@@ -190,6 +191,15 @@ def _watch_parent(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(LAST_RESORT_S)
     os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _let_workers_be_ended() -> None:
+    """Give forked workers the default answer to SIGTERM, with which nnU-Net ends its pools.
+
+    They would inherit this process's handler, whose exception a worker takes for a failed task, and live on.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def _end_workers() -> None:

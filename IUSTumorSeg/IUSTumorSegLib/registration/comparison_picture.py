@@ -52,10 +52,10 @@ def write_comparison(
 
 def _picture_grid(us: "sitk.Image") -> "tuple[sitk.Image, np.ndarray]":
     """An isotropic grid over the sector along the ultrasound's axes, and the sector on it."""
-    from .pyramid import _isotropic_grid
+    from .pyramid import isotropic_grid
 
     mask = field_of_view_mask(us)
-    grid = _isotropic_grid(mask, SPACING_MM)
+    grid = isotropic_grid(mask, SPACING_MM)
     return grid, _array(resample_onto(mask, grid, interpolator=1))
 
 

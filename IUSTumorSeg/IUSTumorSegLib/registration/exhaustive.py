@@ -102,8 +102,8 @@ def _continued(level: UltrasoundLevel) -> np.ndarray:
     from scipy.ndimage import gaussian_filter
 
     near = gaussian_filter(level.mask, 2.0)
-    average = gaussian_filter(level.intensity * level.mask, 2.0) / np.maximum(near, 1e-3)
-    return np.where(level.mask > 0, level.intensity, average).astype(np.float32)
+    average = gaussian_filter(level.features[0] * level.mask, 2.0) / np.maximum(near, 1e-3)
+    return np.where(level.mask > 0, level.features[0], average).astype(np.float32)
 
 
 class _RotatedMri:

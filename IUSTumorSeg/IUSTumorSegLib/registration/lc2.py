@@ -14,7 +14,8 @@ and the similarity of two images is the mean of S_p weighted by the patch's stan
 
     LC2 = sum_p sqrt(Var_p(u)) S_p / sum_p sqrt(Var_p(u)).
 
-Here: several contrasts add their m and g to the fit; sums run over voxels inside the field of view; the weights and so
+Here: several contrasts add their m and g to the fit; several features of the ultrasound are each fitted, and scored by the
+mean of their LC2; sums run over voxels inside the field of view; the weights and so
 the denominator are computed once from the ultrasound and do not depend on the pose. A patch of which a share a lies
 inside the MRI counts a S_p + (1 - a) 0.1 and is never dropped: were it dropped, a pose with hardly any overlap could win.
 """
@@ -40,10 +41,10 @@ RIDGE = 1e-5  # of the channels' scale, squared; keeps flat MRI from explaining 
 class PatchGrid:
     """The ultrasound's part of LC2, computed once: which voxels and patches count, and the patches' weights.
 
-    `points_ras` (m, 3): positions of the voxels inside the mask; `voxels` (m,): their places in the flat grid;
-    `u` (m,): their intensity; `boxes`: one matrix an axis that sums voxels into patches; `patches` (p,): the patches
-    that count, in the flat grid of patches; `counts`, `mean_u`, `variance_u` and `weights`, each (p,), the weights
-    summing to 1; `centers_ras` (p, 3).
+    `points_ras` (m, 3): positions of the voxels inside the mask; `voxels` (m,): their places in the flat grid; `u`
+    (q, m): the ultrasound's features there; `boxes`: one matrix an axis that sums voxels into patches; `patches` (p,):
+    the patches that count, in the flat grid of patches; `counts` (p,): their voxels; `mean_u`, `variance_u` and
+    `weights`, each (q, p), the weights summing to 1 over both; `centers_ras` (p, 3).
     """
 
     points_ras: "torch.Tensor"
@@ -66,39 +67,53 @@ class PatchGrid:
         return box_sums(dense, self.boxes).reshape(*values.shape[:-1], -1).index_select(-1, self.patches)
 
 
-def patch_grid(level: UltrasoundLevel, stride: int = 2, device: str = "cpu") -> PatchGrid:
-    """Lay patches of 5 x 5 x 5 voxels over `level`, one every `stride` voxels, and compute what the pose cannot change."""
+def patch_grid(
+    level: UltrasoundLevel, stride: int = 2, device: str = "cpu", shares: tuple[float, ...] | None = None
+) -> PatchGrid:
+    """Lay patches of 5 x 5 x 5 voxels over `level`, one every `stride` voxels, and compute what the pose cannot change.
+
+    `shares` of the score by feature; equal ones if None.
+    """
     import torch
 
     boxes = tuple(box_matrix(n, stride, device) for n in level.mask.shape)
     mask = torch.as_tensor(level.mask, device=device)
-    u = torch.as_tensor(level.intensity, device=device) * mask
-    counts, sums, squares = (box_sums(v[None], boxes).flatten() for v in (mask, u, u * u))
+    u = torch.as_tensor(level.features, device=device) * mask
+    counts = box_sums(mask[None], boxes).flatten()
     patches = torch.nonzero(counts >= MINIMUM_INSIDE * PATCH_VOXELS**3).flatten()
-    counts, sums, squares = (v[patches] for v in (counts, sums, squares))
+    counts = counts[patches]
+    sums, squares = (box_sums(v, boxes).flatten(1)[:, patches] for v in (u, u * u))
     variance = (squares / counts - (sums / counts) ** 2).clamp_min(0)
     deviation = variance.sqrt()
     voxels = torch.nonzero(mask.flatten() > 0).flatten()
     kji = np.argwhere(level.mask > 0)
     points = torch.as_tensor(transform_points(level.ijk_to_ras, kji[:, ::-1]), dtype=torch.float32, device=device)
     return PatchGrid(
-        points, voxels, u.flatten()[voxels], boxes, patches, counts, sums / counts, variance,  # type: ignore[arg-type]
-        deviation / deviation.sum().clamp_min(1e-12), _centers(level, boxes, patches, stride), level.spacing_mm,
+        points, voxels, u.flatten(1)[:, voxels], boxes, patches, counts, sums / counts, variance,  # type: ignore[arg-type]
+        _weights(deviation, shares), _centers(level, boxes, patches, stride), level.spacing_mm,
     )  # fmt: skip
+
+
+def _weights(deviation: "torch.Tensor", shares: tuple[float, ...] | None) -> "torch.Tensor":
+    share = deviation.new_tensor(shares or (1.0,) * len(deviation))[:, None]
+    return share / share.sum() * deviation / deviation.sum(1, keepdim=True).clamp_min(1e-12)
 
 
 def lc2(grid: PatchGrid, mri: MriChannels, us_to_mri: "torch.Tensor") -> "torch.Tensor":
     """LC2 for each of the transforms `us_to_mri` (n, 4, 4), RAS mm; (n,), between 0 and 1, differentiable."""
-    return patch_scores(grid, mri, us_to_mri) @ grid.weights
+    return (patch_scores(grid, mri, us_to_mri) * grid.weights).sum((-1, -2))
 
 
 def patch_scores(grid: PatchGrid, mri: MriChannels, us_to_mri: "torch.Tensor") -> "torch.Tensor":
-    """S_p of every patch, (n, p), for each of the transforms `us_to_mri` (n, 4, 4); patches outside the MRI count 0.1."""
+    """S_p of every feature and patch, (n, q, p), for each of the transforms `us_to_mri` (n, 4, 4).
+
+    Patches outside the MRI count 0.1.
+    """
     channels, inside = sample(mri, grid.points_ras, us_to_mri)
     explained = _explained_share(grid, channels)
     if bool(inside.all()):
         return explained
-    share = grid.patch_sums(inside.to(channels.dtype)) / grid.counts
+    share = (grid.patch_sums(inside.to(channels.dtype)) / grid.counts)[:, None]
     return share * explained + (1 - share) * SCORE_OUTSIDE_MRI
 
 
@@ -122,24 +137,25 @@ def sample(
 
 
 def _explained_share(grid: PatchGrid, channels: "torch.Tensor") -> "torch.Tensor":
-    """Share of Var(u) that the channels (n, c, m) explain in each patch, (n, p).
+    """Share of Var(u) that the channels (n, c, m) explain in each patch, (n, q, p).
 
     The normal equations are solved by elimination, one channel at a time: each step takes what the channel explains of
     what is left, b_k^2 / C_kk, and removes it from the covariances of the channels that follow.
     """
     count = channels.shape[1]
     mean = grid.patch_sums(channels) / grid.counts
-    with_u = list((grid.patch_sums(channels * grid.u) / grid.counts - mean * grid.mean_u).unbind(1))
+    products_with_u = grid.patch_sums(channels[:, :, None] * grid.u) / grid.counts
+    with_u = list((products_with_u - mean[:, :, None] * grid.mean_u).unbind(1))
     pairs = [(i, j) for i in range(count) for j in range(i, count)]
     products = grid.patch_sums(_stack([channels[:, i] * channels[:, j] for i, j in pairs])) / grid.counts
     covariance = {(i, j): products[:, k] - mean[:, i] * mean[:, j] for k, (i, j) in enumerate(pairs)}
     explained = grid.variance_u.new_zeros(1)
     for k in range(count):
         pivot = covariance[k, k].clamp_min(0) + RIDGE
-        explained = explained + with_u[k] ** 2 / pivot
+        explained = explained + with_u[k] ** 2 / pivot[:, None]
         for i in range(k + 1, count):
             factor = covariance[k, i] / pivot
-            with_u[i] = with_u[i] - factor * with_u[k]
+            with_u[i] = with_u[i] - factor[:, None] * with_u[k]
             for j in range(i, count):
                 covariance[i, j] = covariance[i, j] - factor * covariance[k, j]
     return (explained / grid.variance_u.clamp_min(1e-6)).clamp(0, 1)
@@ -170,8 +186,8 @@ def box_sums(dense: "torch.Tensor", boxes: "tuple[torch.Tensor, ...]") -> "torch
     z, y, x = boxes
     along_x = dense @ x
     along_y = y.T @ along_x
-    n, nz, py, px = along_y.shape
-    return (z.T @ along_y.reshape(n, nz, py * px)).reshape(n, z.shape[1], py, px)
+    nz, py, px = along_y.shape[-3:]
+    return (z.T @ along_y.reshape(-1, nz, py * px)).reshape(-1, z.shape[1], py, px)
 
 
 def _centers(level: UltrasoundLevel, boxes: tuple, patches: "torch.Tensor", stride: int) -> np.ndarray:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import torch
 
 MRI_SPACING_MM = 1.0
+LAPLACIAN_SIGMA_MM = 1.0
+ECHO_SPACING_MM = 0.75
+ECHO_RADIUS_MM = 2.0  # half the width of the broadest echo of a sulcus
 CROP_MARGIN_MM = 32.0  # the search reaches 25 mm, and gradients and patches need a little more
 
 
@@ -19,11 +22,12 @@ CROP_MARGIN_MM = 32.0  # the search reaches 25 mm, and gradients and patches nee
 class UltrasoundLevel:
     """Ultrasound on an isotropic grid along its own axes, cropped to its field of view.
 
-    `intensity` (nz, ny, nx): u of the LC2 papers, the square root of the echo's brightness, mean 0 and deviation 1 over
-    the mask. `mask` (nz, ny, nx): share of each voxel inside the field of view's core, 0 or 1. `ijk_to_ras` (4, 4).
+    `features` (q, nz, ny, nx): u of the LC2 papers, each with mean 0 and deviation 1 over the mask. The first is the
+    square root of the echo's brightness; the second, where asked for, its thin echoes. `mask` (nz, ny, nx): 1 where the
+    voxel is inside the field of view. `ijk_to_ras` (4, 4).
     """
 
-    intensity: np.ndarray
+    features: np.ndarray
     mask: np.ndarray
     ijk_to_ras: np.ndarray
     spacing_mm: float
@@ -31,7 +35,10 @@ class UltrasoundLevel:
 
 @dataclass(frozen=True)
 class MriChannels:
-    """Per contrast intensity m and gradient magnitude |grad m|, each scaled to its 99th percentile: (2n, nz, ny, nx)."""
+    """Channels that explain the ultrasound, each scaled to its 99th percentile: `values` (c, nz, ny, nx).
+
+    Per contrast the intensity m and the gradient magnitude |grad m|, and with `thin_structures` the Laplacian.
+    """
 
     values: "torch.Tensor"
     ras_to_ijk: np.ndarray
@@ -41,24 +48,51 @@ class MriChannels:
         return MriChannels(self.values.to(device), self.ras_to_ijk)
 
 
-def ultrasound_level(us: "sitk.Image", mask: "sitk.Image", spacing_mm: float) -> UltrasoundLevel:
-    """Resample `us` to `spacing_mm`, weighting by `mask`, so that padding does not bleed into the sector."""
+def ultrasound_level(
+    us: "sitk.Image", mask: "sitk.Image", spacing_mm: float, thin_echoes: "sitk.Image | None" = None
+) -> UltrasoundLevel:
+    """Resample `us` to `spacing_mm`, weighting by `mask`, so that padding does not bleed into the sector.
+
+    `thin_echoes` (of `thin_echoes_of`) adds a second feature.
+    """
     import SimpleITK as sitk
 
     inside = sitk.Cast(mask, sitk.sitkFloat32)
-    grid = _isotropic_grid(mask, spacing_mm)
+    grid = isotropic_grid(mask, spacing_mm)
     share = sitk.GetArrayFromImage(_antialiased(inside, grid))
     echo = sitk.GetArrayFromImage(_antialiased(us * inside, grid)) / np.maximum(share, 1e-6)
     core = (share > 0.5).astype(np.float32)
-    root = np.sqrt(np.maximum(echo - echo[core > 0].min(), 0.0)) * core
-    return UltrasoundLevel(_standardised(root, core), core, ijk_to_ras(grid), spacing_mm)
+    features = [_standardised(np.sqrt(np.maximum(echo - echo[core > 0].min(), 0.0)) * core, core)]
+    if thin_echoes is not None:
+        features.append(_standardised(sitk.GetArrayFromImage(_antialiased(thin_echoes, grid)) * core, core))
+    return UltrasoundLevel(np.stack(features), core, ijk_to_ras(grid), spacing_mm)
 
 
-def mri_channels(mris: "list[sitk.Image]", smoothing_mm: float, around: np.ndarray | None = None) -> MriChannels:
+def thin_echoes_of(us: "sitk.Image", mask: "sitk.Image") -> "sitk.Image":
+    """Echoes thinner than 4 mm: the white top-hat, inside `mask`, of the square root of `us`, at 0.75 mm.
+
+    Broad brightness, which gain, attenuation and tissue give alike, draws LC2 away from where the echoes of sulci lie;
+    the top-hat leaves the echoes. Erosion and dilation look inside the mask only, so its border is no echo.
+    """
+    import SimpleITK as sitk
+
+    grid = isotropic_grid(mask, ECHO_SPACING_MM)
+    inside = _antialiased(sitk.Cast(mask, sitk.sitkFloat32), grid) > 0.5
+    root = sitk.Sqrt(sitk.Clamp(_antialiased(us, grid), lowerBound=0.0))
+    radius = [round(ECHO_RADIUS_MM / ECHO_SPACING_MM)] * 3
+    lowest = sitk.GrayscaleErode(sitk.Mask(root, inside, outsideValue=1e6), radius, sitk.sitkBall)
+    opened = sitk.GrayscaleDilate(sitk.Mask(lowest, inside, outsideValue=-1e6), radius, sitk.sitkBall)
+    return sitk.Mask(root - opened, inside)
+
+
+def mri_channels(
+    mris: "list[sitk.Image]", smoothing_mm: float, around: np.ndarray | None = None, thin_structures: bool = False
+) -> MriChannels:
     """Channels of one or several MRI contrasts in one frame of reference, on the grid of the first at about 1 mm.
 
     `smoothing_mm` is the Gaussian's sigma for intensity and gradient. `around` (n, 3), RAS mm in the MRI's world, limits
-    the volume to these points' surroundings.
+    the volume to these points' surroundings. `thin_structures` adds the Laplacian of each contrast: it is strongest in
+    the middle of a sulcus, where the echo is, while the gradient is strongest on both its sides.
     """
     import SimpleITK as sitk
     import torch
@@ -69,8 +103,11 @@ def mri_channels(mris: "list[sitk.Image]", smoothing_mm: float, around: np.ndarr
         image = _antialiased(mri, grid)
         smooth = sitk.SmoothingRecursiveGaussian(image, smoothing_mm) if smoothing_mm > 0 else image
         gradient = sitk.GradientMagnitudeRecursiveGaussian(image, max(smoothing_mm, 0.7))
-        channels += [_scaled(sitk.GetArrayFromImage(smooth)), _scaled(sitk.GetArrayFromImage(gradient))]
-    return MriChannels(torch.from_numpy(np.stack(channels)), np.linalg.inv(ijk_to_ras(grid)))
+        channels += [smooth, gradient]
+        if thin_structures:
+            channels.append(sitk.LaplacianRecursiveGaussian(image, LAPLACIAN_SIGMA_MM))
+    values = np.stack([_scaled(sitk.GetArrayFromImage(channel)) for channel in channels])
+    return MriChannels(torch.from_numpy(values), np.linalg.inv(ijk_to_ras(grid)))
 
 
 def field_of_view_points(mask: "sitk.Image", step_mm: float = 4.0) -> np.ndarray:
@@ -82,7 +119,7 @@ def field_of_view_points(mask: "sitk.Image", step_mm: float = 4.0) -> np.ndarray
     return transform_points(ijk_to_ras(mask), kji[:, ::-1] * np.array(steps, dtype=float))
 
 
-def _isotropic_grid(mask: "sitk.Image", spacing_mm: float) -> "sitk.Image":
+def isotropic_grid(mask: "sitk.Image", spacing_mm: float) -> "sitk.Image":
     """An empty image of `spacing_mm` over the box that holds `mask`."""
     import SimpleITK as sitk
 

@@ -59,7 +59,7 @@ def _patches(scene: Scene, pose: "torch.Tensor") -> dict[str, float]:
     grid = scene.grids[FINE_MM]
     us_to_mri = scene.space.us_to_mri(pose)
     _, inside = sample(scene.mri, grid.points_ras, us_to_mri)
-    scores = patch_scores(grid, scene.mri, us_to_mri)[0]
+    scores = patch_scores(grid, scene.channels(FINE_MM), us_to_mri)[0]
     informative = scores > 3 * SCORE_OUTSIDE_MRI
     return {"overlap": float(inside.float().mean()), "informative_share": float((informative * grid.weights).sum())}
 

@@ -164,7 +164,7 @@ def _corners_ras(image: "sitk.Image") -> np.ndarray:
 def _inside(image: "sitk.Image", points_ras: np.ndarray, margin_voxels: float = 0.5) -> np.ndarray:
     ijk = transform_points(np.linalg.inv(ijk_to_ras(image)), points_ras)
     high = np.array(image.GetSize()) - 1 + margin_voxels
-    return np.logical_and(ijk >= -margin_voxels, ijk <= high).all(axis=-1)
+    return np.asarray(((ijk >= -margin_voxels) & (ijk <= high)).all(axis=1))
 
 
 def _run(inputs: _Inputs, method: str, device: str, seed: int, progress: Progress) -> _Result:

@@ -21,7 +21,7 @@ from .exhaustive import REACH_DEG, ROTATION_STEP_DEG, lattice_poses, rotation_la
 from .lc2 import PatchGrid, lc2, patch_grid
 from .parallel import core_count, map_on_cores, one_thread_each
 from .poses import PoseSpace
-from .pyramid import MriChannels, field_of_view_points, mri_channels, ultrasound_level
+from .pyramid import MriChannels, field_of_view_points, mri_channels, thin_echoes_of, ultrasound_level
 from .refinement import ascend, distinct, polish
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import torch
 
 LATTICE_MM, COARSE_MM, MIDDLE_MM, FINE_MM = 3.0, 2.5, 1.5, 1.0
-COARSE_SMOOTHING_MM, FINE_SMOOTHING_MM = 0.7, 0.7
+SMOOTHING_MM = 0.7
+AGREEING_MM = 4.0
+FEATURE_SHARES = {COARSE_MM: (1.0,), MIDDLE_MM: (1.0, 1.0), FINE_MM: (1.0, 1.0)}  # of all echoes and of thin echoes
 POINTS_A_PORTION = 200_000  # voxels scored at once: what stays in the cache of one core
 
 
@@ -51,22 +53,31 @@ class Scene:
 
     space: PoseSpace
     mri: MriChannels
+    mri_with_thin: MriChannels
     grids: dict[float, PatchGrid]
     us: "sitk.Image"
     mask: "sitk.Image"
 
-    def objective(self, spacing_mm: float) -> "Callable[[torch.Tensor], torch.Tensor]":
+    def objective(self, spacing_mm: float, spread: bool = False) -> "Callable[[torch.Tensor], torch.Tensor]":
         """LC2 less the prior, at one level."""
-        return lambda poses: self.lc2(spacing_mm, poses) - self.space.prior(poses)
+        return lambda poses: self.lc2(spacing_mm, poses, spread) - self.space.prior(poses)
 
-    def lc2(self, spacing_mm: float, poses: "torch.Tensor") -> "torch.Tensor":
-        """LC2 (n,) of poses (n, 6) at one level, evaluated in portions that fit the processor's cache."""
+    def lc2(self, spacing_mm: float, poses: "torch.Tensor", spread: bool = False) -> "torch.Tensor":
+        """LC2 (n,) of poses (n, 6) at one level, in portions that fit the processor's cache; `spread` over the cores."""
         import torch
 
-        grid = self.grids[spacing_mm]
+        grid, mri = self.grids[spacing_mm], self.channels(spacing_mm)
         portion = max(1, int(POINTS_A_PORTION / len(grid.points_ras)))
-        parts = [lc2(grid, self.mri, self.space.us_to_mri(p)) for p in poses.split(portion)]
-        return torch.cat(parts)
+
+        def score(part: "torch.Tensor") -> "torch.Tensor":
+            return lc2(grid, mri, self.space.us_to_mri(part))
+
+        parts = poses.split(portion)
+        return torch.cat(list(map_on_cores(score, parts, poses.device.type) if spread else map(score, parts)))
+
+    def channels(self, spacing_mm: float) -> MriChannels:
+        """The MRI's channels at one level: thin structures count where voxels resolve them."""
+        return self.mri if spacing_mm >= COARSE_MM else self.mri_with_thin
 
     def ascend(self, spacing_mm: float, poses: "torch.Tensor", steps: int, first_step: float) -> "torch.Tensor":
         """Climb from each of `poses` (n, 6), spread over the cores; (n, 7) with the score."""
@@ -102,11 +113,15 @@ def prepare(
     space = PoseSpace(points.mean(axis=0), np.cov(points.T), initial_mri_to_us_ras)
     from ..images.geometry import transform_points
 
-    mri = mri_channels(mris, FINE_SMOOTHING_MM, transform_points(np.linalg.inv(initial_mri_to_us_ras), points)).to(
-        device
-    )
-    grids = {mm: patch_grid(ultrasound_level(us, mask, mm), device=device) for mm in (COARSE_MM, MIDDLE_MM, FINE_MM)}
-    return Scene(space, mri, grids, us, mask)
+    around = transform_points(np.linalg.inv(initial_mri_to_us_ras), points)
+    with_thin = mri_channels(mris, SMOOTHING_MM, around, thin_structures=True).to(device)
+    plain = MriChannels(with_thin.values[[c for c in range(len(with_thin.values)) if c % 3 < 2]], with_thin.ras_to_ijk)
+    echoes = thin_echoes_of(us, mask)
+    grids = {
+        mm: patch_grid(ultrasound_level(us, mask, mm, echoes if len(shares) > 1 else None), 2, device, shares)
+        for mm, shares in FEATURE_SHARES.items()
+    }
+    return Scene(space, plain, with_thin, grids, us, mask)
 
 
 def search(scene: Scene, settings: SearchSettings = SearchSettings(), progress: Progress = silent) -> Found:
@@ -115,13 +130,12 @@ def search(scene: Scene, settings: SearchSettings = SearchSettings(), progress: 
     with one_thread_each():
         starts = _lattice_best(scene, settings, progress)
         clock.lap("lattice")
-        climbed = _climb(scene, starts, settings, progress)
+        climbed, agreeing = _climb(scene, starts, settings, progress)
         clock.lap("climb")
         rivals = _polish_rivals(scene, climbed, settings, progress)
         clock.lap("rivals")
         poses, scores = _decide(scene, rivals, settings, progress)
         clock.lap("decide")
-    agreeing = float((scene.space.distance_mm(climbed[:, :6], poses[:1]) < 3.0).float().mean())
     return Found(
         poses.cpu().numpy(), scores.cpu().numpy(), float(scene.lc2(FINE_MM, poses[:1])[0]), agreeing, clock.laps
     )
@@ -145,17 +159,24 @@ def _lattice_best(scene: Scene, settings: SearchSettings, progress: Progress) ->
         return all_poses[distinct(all_poses, all_scores, scene.space.distance_mm, 2.0, settings.lattice_kept)].clone()
 
 
-def _climb(scene: Scene, poses: "torch.Tensor", settings: SearchSettings, progress: Progress) -> "torch.Tensor":
-    """Ascend in rounds with fewer and fewer poses; (n, 7) with the score, best first, all of the last two rounds."""
+def _climb(
+    scene: Scene, poses: "torch.Tensor", settings: SearchSettings, progress: Progress
+) -> "tuple[torch.Tensor, float]":
+    """Ascend in rounds with fewer and fewer poses; distinct ones (n, 7) with the score, best first.
+
+    Also says which share of the starts of the last round but one ended within 4 mm of the best.
+    """
     first_steps, steps = (0.8, 0.5, 0.3), (6, 8, 10)
+    agreeing = 0.0
     for number, keep in enumerate(settings.climbers):
         progress("refine", number, len(settings.climbers), f"Refining {min(keep, len(poses))} poses")
         climbed = scene.ascend(COARSE_MM, poses[:keep, :6], steps[number], first_steps[number])
-        order = climbed[:, 6].argsort(descending=True)
-        climbed = climbed[order]
-        kept = distinct(climbed[:, :6], climbed[:, 6], scene.space.distance_mm, 1.0, len(climbed))
-        poses = climbed[kept]
-    return poses
+        climbed = climbed[climbed[:, 6].argsort(descending=True)]
+        if number == len(settings.climbers) - 2:
+            apart = scene.space.distance_mm(climbed[:, :6], climbed[:1, :6])
+            agreeing = float((apart < AGREEING_MM).float().mean())
+        poses = climbed[distinct(climbed[:, :6], climbed[:, 6], scene.space.distance_mm, 1.0, len(climbed))]
+    return poses, agreeing
 
 
 def _polish_rivals(
@@ -165,7 +186,7 @@ def _polish_rivals(
 
     chosen = climbed[distinct(climbed[:, :6], climbed[:, 6], scene.space.distance_mm, 2.5, settings.rivals)]
     progress("refine", 1, 2, f"Comparing {len(chosen)} rival poses at {MIDDLE_MM} mm")
-    rivals = scene.ascend(MIDDLE_MM, chosen[:, :6], 10, 0.4)
+    rivals = scene.ascend(MIDDLE_MM, chosen[:, :6], 16, 0.6)
     return rivals[torch.argsort(rivals[:, 6], descending=True)]
 
 
@@ -175,8 +196,9 @@ def _decide(
     """Polish the finalists at the finest level; all rivals, best first, with the finalists' scores in front."""
     import torch
 
-    objective = scene.objective(FINE_MM)
+    objective = scene.objective(FINE_MM, spread=True)
     kept = rivals[distinct(rivals[:, :6], rivals[:, 6], scene.space.distance_mm, 1.5, settings.rivals)]
+    kept[: settings.finalists] = scene.ascend(FINE_MM, kept[: settings.finalists, :6], 10, 0.3)
     poses, scores = [], []
     with torch.inference_mode():
         best = float(kept[0, 6])
@@ -184,7 +206,7 @@ def _decide(
             if number and float(rival[6]) < best - 0.03:
                 break
             progress("decide", number, settings.finalists, "Polishing the best poses")
-            pose, score = polish(objective, rival[:6].clone(), 0.6, 2, settings.seed)
+            pose, score = polish(objective, rival[:6].clone(), 0.5, 1, settings.seed)
             poses.append(pose)
             scores.append(score)
         order = np.argsort(scores)[::-1].tolist()

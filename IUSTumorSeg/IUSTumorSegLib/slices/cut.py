@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 
 DIRECTIONS = ("i", "j", "k")
 BRIGHTEST = 255
+# Of a slice's pixels, for a slice without tumour to be worth learning from.
+SHOWN_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class SliceSelection:
+    """Which slices of a volume are wanted: those with tumour of at least `min_area_mm2`, in `directions`.
+
+    `empty_share` (from 0 to below 1) of a direction's slices are slices without any tumour, evenly spread over those
+    that show ultrasound: without them a network learns that there is tumour in every slice.
+    """
+
+    directions: tuple[str, ...] = DIRECTIONS
+    min_area_mm2: float = 0.0
+    empty_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -36,10 +51,8 @@ class CutSlice:
     label: "sitk.Image"
 
 
-def cut_slices(
-    us: "sitk.Image", label: "sitk.Image", directions: Sequence[str] = DIRECTIONS, min_area_mm2: float = 0.0
-) -> Iterator[CutSlice]:
-    """Yield the slices that hold tumour, of at least `min_area_mm2`, direction by direction.
+def cut_slices(us: "sitk.Image", label: "sitk.Image", selection: SliceSelection) -> Iterator[CutSlice]:
+    """Yield the selected slices, direction by direction.
 
     `label` is non-zero where there is tumour and lies on the grid of `us`. The area is the number of tumour pixels
     times the area of one, in double precision and without rounding.
@@ -48,12 +61,12 @@ def cut_slices(
 
     grey = grey_values(sitk.GetArrayViewFromImage(us))
     tumor = (sitk.GetArrayViewFromImage(label) != 0).astype(np.uint8)
-    for direction in check_directions(directions):
+    for direction in selection.directions:
         spacing = in_plane_spacing(us, direction)
-        for index, area in enumerate(tumor_areas_mm2(tumor, us, direction)):
-            if area > 0 and area >= min_area_mm2:
-                image, mask = (as_image(plane(volume, direction, index), spacing) for volume in (grey, tumor))
-                yield CutSlice(direction, index, float(area), image, mask)
+        areas = tumor_areas_mm2(tumor, us, direction)
+        for index in _selected(areas, _has_signal(grey, direction), selection):
+            image, mask = (as_image(plane(volume, direction, index), spacing) for volume in (grey, tumor))
+            yield CutSlice(direction, index, float(areas[index]), image, mask)
 
 
 def tumor_areas_mm2(tumor: np.ndarray, us: "sitk.Image", direction: str) -> np.ndarray:
@@ -115,6 +128,21 @@ def check_directions(directions: Sequence[str]) -> tuple[str, ...]:
             "slice directions among i, j and k", found, "name the axes of the ultrasound's grid to cut across"
         )
     return tuple(dict.fromkeys(directions))
+
+
+def _selected(areas: np.ndarray, has_signal: np.ndarray, selection: SliceSelection) -> list[int]:
+    """Indices of the selected slices, in order, from each slice's tumour area and whether it shows ultrasound."""
+    with_tumor = np.flatnonzero((areas > 0) & (areas >= selection.min_area_mm2))
+    empty = np.flatnonzero((areas == 0) & has_signal)
+    wanted = round(len(with_tumor) * selection.empty_share / (1 - selection.empty_share))
+    spread = np.linspace(0, len(empty) - 1, min(wanted, len(empty))).round().astype(int)
+    return sorted(np.concatenate([with_tumor, empty[spread]]).tolist())
+
+
+def _has_signal(grey: np.ndarray, direction: str) -> np.ndarray:
+    """Whether each slice in `direction` shows ultrasound in at least `SHOWN_SHARE` of its pixels."""
+    in_plane = tuple(axis for axis in range(3) if axis != _array_axis(direction))
+    return np.count_nonzero(grey, axis=in_plane) >= SHOWN_SHARE * (grey.size / plane_count(grey, direction))
 
 
 def _array_axis(direction: str) -> int:

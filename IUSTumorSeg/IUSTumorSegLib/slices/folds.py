@@ -40,19 +40,15 @@ def assign_patients(slices: Iterable[Slice], folds: int) -> dict[str, int]:
 
 
 def make_splits(slices: Iterable[Slice], assignment: Mapping[str, int], folds: int) -> list[Split]:
-    """Splits of `slices` for an assignment of patients to folds; `BadInput` where a fold would have no slice."""
-    names = [[item.name for item in slices_of_fold] for slices_of_fold in _by_fold(slices, assignment, folds)]
-    for fold, inside in enumerate(names):
-        if not inside:
-            raise BadInput(
-                "slices in each fold", f"none in fold {fold}", "lower the area cut-off or ask for fewer folds"
-            )
-    return [
-        Split(
-            train=sorted(name for other in names[:fold] + names[fold + 1 :] for name in other), val=sorted(names[fold])
-        )
-        for fold in range(folds)
-    ]
+    """Splits of `slices` for an assignment of patients to folds; `BadInput` for a fold in which no slice has tumour."""
+    inside = _by_fold(slices, assignment, folds)
+    for fold, members in enumerate(inside):
+        if not any(item.tumor_area_mm2 > 0 for item in members):
+            found = f"none in fold {fold}"
+            raise BadInput("slices with tumour in each fold", found, "lower the area cut-off or ask for fewer folds")
+    names = [sorted(item.name for item in members) for members in inside]
+    others = [sorted(name for other in names[:fold] + names[fold + 1 :] for name in other) for fold in range(folds)]
+    return [Split(train=train, val=val) for train, val in zip(others, names, strict=True)]
 
 
 def check_splits(splits: list[Split], patient_of: Mapping[str, str]) -> None:

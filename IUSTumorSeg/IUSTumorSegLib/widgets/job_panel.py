@@ -50,6 +50,9 @@ class JobPanel:
         self.widget = slicer.util.loadUI(str(MODULE_FOLDER / "Resources" / "UI" / "JobPanel.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self._changed = changed
+        self._what = ""
+        self._take_over: Callable[[Path], str] = str
+        self._folder = self._result = Path()
         self._job: Job | None = None
         self._preparing = False
         self._cancelling: threading.Thread | None = None
@@ -117,9 +120,10 @@ class JobPanel:
 
     def _start(self, prepare: "Callable[[Path], JobRequest]") -> None:
         with slicer.util.WaitCursor():
-            self._request = prepare(self._folder)
+            request = prepare(self._folder)
+        self._result = request.result
         log_path = self._folder / "log.txt"
-        self._job = start_job(job_command(self._request.request), log_path, job_environment())
+        self._job = start_job(job_command(request.request), log_path, job_environment())
         self._show_started(log_path)
         self._timer.start()
 
@@ -153,7 +157,7 @@ class JobPanel:
         if job.exit_code != 0:
             reason = job.last_message or _("The process ended with code {code}.").format(code=job.exit_code)
             return _("Failed: {what}. {reason} Log: {path}").format(what=self._what, reason=reason, path=job.log_path)
-        return self._take_over(self._request.result)
+        return self._take_over(self._result)
 
     def _close_job(self, sentence: str) -> None:
         _remove_images(self._folder)

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+
 from IUSTumorSegLib.demo.case_files import simulate_files, write_case
 from IUSTumorSegLib.errors import BadInput
 from IUSTumorSegLib.images.volumes import read_label, read_volume

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from IUSTumorSegLib.demo.deformation import brain_shift, offset_about, random_unit
 from scipy.spatial.transform import Rotation
+
+from IUSTumorSegLib.demo.deformation import brain_shift, offset_about, random_unit
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
+
 from IUSTumorSegLib.demo.echoes import speckle
 from IUSTumorSegLib.demo.probe import Probe, beams_of
-from scipy.ndimage import gaussian_filter
 
 
 @pytest.fixture(scope="module")

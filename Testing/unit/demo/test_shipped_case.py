@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from IUSTumorSegLib.demo.case_files import SHIPPED_SEED, truth_as_json
 from IUSTumorSegLib.demo.simulated_case import simulate_small_case
 from IUSTumorSegLib.images.volumes import read_label, read_volume
@@ -20,7 +21,9 @@ def again(template):
     return simulate_small_case(SHIPPED_SEED, template=template)
 
 
-@pytest.mark.parametrize(("name", "image"), [("us", "us"), ("mri_tumor", "mri_tumor"), ("us_tumor_truth", "us_tumor_truth")])
+@pytest.mark.parametrize(
+    ("name", "image"), [("us", "us"), ("mri_tumor", "mri_tumor"), ("us_tumor_truth", "us_tumor_truth")]
+)
 def test_the_command_reproduces_the_shipped_images(again, name, image):
     assert_same(sitk.ReadImage(str(SHIPPED / f"{name}.nii.gz")), getattr(again, image))
 

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
 from IUSTumorSegLib.demo import simulated_case
 from IUSTumorSegLib.demo.simulated_case import simulate_case, simulate_small_case
 from IUSTumorSegLib.images.geometry import ijk_to_ras, resample_onto, transform_points
 from IUSTumorSegLib.registration.landmarks import fit_rigid, landmark_errors_mm, mean_landmark_error_mm
-from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
 TINY = {"spacing_mm": 1.2, "mri_spacing_mm": 2.0, "mri_margin_mm": 12.0}
 
@@ -71,7 +72,9 @@ def test_the_true_pose_brings_the_landmarks_to_their_floor(case):
 def test_no_rigid_pose_serves_the_landmarks_much_better_than_the_true_one(case):
     best = fit_rigid(case.landmarks.mri_ras, case.landmarks.us_ras)
     left = landmark_errors_mm(case.landmarks, best)
-    assert np.sqrt((left**2).mean()) > 0.6 * np.sqrt((landmark_errors_mm(case.landmarks, case.true_mri_to_us_ras) ** 2).mean())
+    assert np.sqrt((left**2).mean()) > 0.6 * np.sqrt(
+        (landmark_errors_mm(case.landmarks, case.true_mri_to_us_ras) ** 2).mean()
+    )
     centre = case.truth.navigation_centre_ras[None]
     apart = transform_points(best, centre) - transform_points(case.true_mri_to_us_ras, centre)
     assert np.linalg.norm(apart) < 1.0

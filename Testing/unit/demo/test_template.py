@@ -1,5 +1,6 @@
 import numpy as np
 import SimpleITK as sitk
+
 from IUSTumorSegLib.demo.fields import Field
 from IUSTumorSegLib.demo.template import HULL_MM, SHEET, SHEET_X, SHEET_Z, T1_FILE, VENTRICLE, nilearn_data_folder
 

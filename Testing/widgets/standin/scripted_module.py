@@ -1,5 +1,6 @@
 """The base classes of a scripted module: what `slicer.ScriptedLoadableModule` gives to our module files."""
 
+import unittest
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,8 +82,8 @@ class ScriptedLoadableModuleLogic:
         return node
 
 
-class ScriptedLoadableModuleTest:
-    """Present because module files may import it."""
+class ScriptedLoadableModuleTest(unittest.TestCase):
+    """The module's own test."""
 
 
 def module_parent(path: Path) -> SimpleNamespace:

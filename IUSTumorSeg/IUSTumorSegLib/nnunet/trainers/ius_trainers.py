@@ -82,5 +82,5 @@ def epochs_since_best(history: list[float]) -> int:
     return len(history) - 1 - int(np.argmax(np.nan_to_num(history, nan=-np.inf)))
 
 
-class _NoImprovement(Exception):  # noqa: N818 - a message to the loop above, not an error
+class _NoImprovement(Exception):
     pass
