@@ -4,33 +4,43 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .lc2 import SCORE_OUTSIDE_MRI, patch_scores, sample
+from .lc2 import SCORE_OUTSIDE_MRI, PatchGrid, patch_scores, sample
+from .mind import mind_agreement
+from .parallel import map_on_cores, one_thread_each
 from .poses import PoseSpace
 from .refinement import SCALE
-from .search import COARSE_MM, FINE_MM, Found, Scene
+from .search import COARSE_MM, MIDDLE_MM, POINTS_A_PORTION, Found, Scene
 
 if TYPE_CHECKING:
     import torch
 
-RING_POSES = 64
+RING_POSES = 40
 RING_MM = (6.0, 14.0)
+RIVAL_MM = 4.0
 
 
-def quality_features(scene: Scene, found: Found, seed: int = 0) -> dict[str, float]:
-    """Features of the best pose, by name; each is stated where it is computed."""
+def quality_features(scene: Scene, found: Found, pose_samples: np.ndarray, seed: int = 0) -> dict[str, float]:
+    """Features of the best pose, by name; what each means is said where it is computed.
+
+    `pose_samples` (n, 6) are the bootstrap's poses.
+    """
     import torch
 
-    pose = torch.as_tensor(found.poses[:1], dtype=torch.float32, device=scene.mri.values.device)
-    with torch.inference_mode():
-        features = {
-            **_ring(scene, pose, seed),
+    device = scene.mri.values.device
+    pose = torch.as_tensor(found.poses[:1], dtype=torch.float32, device=device)
+    with torch.inference_mode(), one_thread_each():
+        ring = torch.cat([pose, ring_poses(scene.space, pose, seed)])
+        return {
+            **_standing_out("lc2", scene.lc2(COARSE_MM, ring, spread=True)),
+            **_standing_out("thin_lc2", _thin_lc2(scene, ring)),
+            **_standing_out("mind", _mind(scene, ring)),
             **_patches(scene, pose),
             "lc2": found.lc2,
             "agreeing_starts": found.agreeing_starts,
             "distance_from_start_mm": float(scene.space.distance_mm(pose)[0]),
+            "bootstrap_mm": _bootstrap_spread(scene.space, pose, pose_samples),
             **_rival(scene, found),
         }
-    return features
 
 
 def ring_poses(space: PoseSpace, pose: "torch.Tensor", seed: int, count: int = RING_POSES) -> "torch.Tensor":
@@ -40,37 +50,83 @@ def ring_poses(space: PoseSpace, pose: "torch.Tensor", seed: int, count: int = R
     generator = torch.Generator().manual_seed(seed)
     directions = torch.randn(count, 6, generator=generator).to(pose.device) * torch.tensor(SCALE, device=pose.device)
     distances = torch.linspace(*RING_MM, count, device=pose.device)
-    # Distance is nearly linear in the size of the step; two corrections make it exact enough.
+    # Distance is nearly linear in the size of the step; a few corrections make it exact enough.
     for _ in range(3):
         directions = directions * (distances / space.distance_mm(pose + directions, pose))[:, None]
     return pose + directions
 
 
-def _ring(scene: Scene, pose: "torch.Tensor", seed: int) -> dict[str, float]:
-    """How the score stands out from poses 6 to 14 mm away: z-score and margin over the best of them."""
-    around = scene.lc2(COARSE_MM, ring_poses(scene.space, pose, seed))
-    here = float(scene.lc2(COARSE_MM, pose)[0])
+def _standing_out(name: str, scores: "torch.Tensor") -> dict[str, float]:
+    """How a measure at the pose, scores[0], stands out from the ring's: its z-score, and its lead in their deviations."""
+    here, around = float(scores[0]), scores[1:]
     spread = max(float(around.std()), 1e-6)
-    return {"ring_z": (here - float(around.mean())) / spread, "ring_margin": here - float(around.max())}
+    return {f"{name}_z": (here - float(around.mean())) / spread, f"{name}_lead": (here - float(around.max())) / spread}
+
+
+def _thin_lc2(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor":
+    """LC2 of the thin echoes alone, at the middle level."""
+    import torch
+
+    grid, mri = scene.grids[MIDDLE_MM], scene.channels(MIDDLE_MM)
+
+    def score(part: "torch.Tensor") -> "torch.Tensor":
+        with torch.inference_mode():
+            weights = grid.weights[-1] / grid.weights[-1].sum()
+            return patch_scores(grid, mri, scene.space.us_to_mri(part))[:, -1] @ weights
+
+    parts = poses.split(max(1, int(POINTS_A_PORTION / len(grid.points_ras))))
+    return torch.cat(list(map_on_cores(score, parts, poses.device.type)))
+
+
+def _mind(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor":
+    """Agreement by MIND-SSC of the ultrasound with the first contrast, at the coarse level."""
+    import torch
+
+    grid = scene.grids[COARSE_MM]
+    us = _dense(grid, grid.u[0][None])[0]
+    inside = _dense(grid, torch.ones_like(grid.u[:1]))
+    core = torch.nn.functional.avg_pool3d(inside[None], 3, stride=1, padding=1)[0, 0] > 0.99
+
+    def score(part: "torch.Tensor") -> "torch.Tensor":
+        with torch.inference_mode():
+            channels, _ = sample(scene.mri, grid.points_ras, scene.space.us_to_mri(part))
+            return mind_agreement(us, _dense(grid, channels[:, 0]), core)
+
+    return torch.cat(list(map_on_cores(score, poses.split(6), poses.device.type)))
+
+
+def _dense(grid: PatchGrid, values: "torch.Tensor") -> "torch.Tensor":
+    """Values (n, m) of the voxels inside the mask as volumes (n, z, y, x), zero outside."""
+    shape = [len(b) for b in grid.boxes]
+    dense = values.new_zeros(len(values), shape[0] * shape[1] * shape[2])
+    return dense.index_copy(1, grid.voxels, values).reshape(-1, *shape)
 
 
 def _patches(scene: Scene, pose: "torch.Tensor") -> dict[str, float]:
     """Share of the ultrasound inside the MRI, and the weight of patches that the MRI explains."""
-    grid = scene.grids[FINE_MM]
+    grid = scene.grids[MIDDLE_MM]
     us_to_mri = scene.space.us_to_mri(pose)
     _, inside = sample(scene.mri, grid.points_ras, us_to_mri)
-    scores = patch_scores(grid, scene.channels(FINE_MM), us_to_mri)[0]
-    informative = scores > 3 * SCORE_OUTSIDE_MRI
+    scores = patch_scores(grid, scene.channels(MIDDLE_MM), us_to_mri)[0]
+    informative = scores > 4 * SCORE_OUTSIDE_MRI
     return {"overlap": float(inside.float().mean()), "informative_share": float((informative * grid.weights).sum())}
 
 
+def _bootstrap_spread(space: PoseSpace, pose: "torch.Tensor", samples: np.ndarray) -> float:
+    """Root-mean-square displacement in mm, over the field of view, of the bootstrap's poses from the pose."""
+    import torch
+
+    apart = space.distance_mm(torch.as_tensor(samples, dtype=torch.float32, device=pose.device), pose)
+    return float(apart.square().mean().sqrt())
+
+
 def _rival(scene: Scene, found: Found) -> dict[str, float]:
-    """The next best pose at least 4 mm away: by how much it scores less, and how far away it is."""
+    """The next best pose at least 4 mm away: by how much it scores less, and how far away it is (0 where there is none)."""
     import torch
 
     poses = torch.as_tensor(found.poses, dtype=torch.float32, device=scene.mri.values.device)
     apart = scene.space.distance_mm(poses, poses[:1]).cpu().numpy()
-    far = np.flatnonzero(apart > 4.0)
+    far = np.flatnonzero(apart > RIVAL_MM)
     if not len(far):
         return {"rival_gap": 0.1, "rival_distance_mm": 0.0}
     return {"rival_gap": float(found.scores[0] - found.scores[far[0]]), "rival_distance_mm": float(apart[far[0]])}

@@ -58,9 +58,9 @@ def polish(
     center = pose / scale
     best, best_score = center, float(objective(pose[None])[0])
     for _ in range(rounds):
-        offsets = _shell(48, generator).to(pose.device) * radius
+        offsets = shell(48, generator).to(pose.device) * radius
         scores = objective((best + offsets) * scale)
-        top = best + _top_of_quadratic(offsets / radius, scores - best_score) * radius
+        top = best + quadratic_tops(offsets / radius, (scores - best_score)[None])[0].to(pose.device) * radius
         tried = torch.cat([top[None], (best + offsets)[scores.argmax()][None]])
         tried_scores = objective(tried * scale)
         winner = int(tried_scores.argmax())
@@ -68,20 +68,6 @@ def polish(
             best, best_score = tried[winner], float(tried_scores[winner])
         radius *= 0.5
     return best * scale, best_score
-
-
-def quadratic_around(
-    objective: Objective, pose: "torch.Tensor", radius: float, seed: int, count: int = 96
-) -> np.ndarray:
-    """Curvature (6, 6) of the score at `pose`, per unit squared, from a quadratic fitted to `count` poses around it."""
-    import torch
-
-    generator = torch.Generator().manual_seed(seed)
-    scale = torch.tensor(SCALE, device=pose.device)
-    offsets = _shell(count, generator).to(pose.device) * radius
-    scores = objective(pose + offsets * scale) - objective(pose[None])
-    _, curvature = _fit_quadratic(offsets.double(), scores.double())
-    return curvature.cpu().numpy()
 
 
 def distinct(
@@ -108,7 +94,7 @@ def _keep_best(best: "torch.Tensor", poses: "torch.Tensor", scores: "torch.Tenso
     return torch.where(better[:, None], torch.cat([poses, scores[:, None]], dim=1), best)
 
 
-def _shell(count: int, generator: "torch.Generator") -> "torch.Tensor":
+def shell(count: int, generator: "torch.Generator") -> "torch.Tensor":
     """Points (count, 6) in the unit ball, in opposite pairs, more of them far out than near the middle."""
     import torch
 
@@ -119,26 +105,21 @@ def _shell(count: int, generator: "torch.Generator") -> "torch.Tensor":
     return torch.cat([half, -half])
 
 
-def _fit_quadratic(offsets: "torch.Tensor", values: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
-    """Slope (6,) and curvature (6, 6) of the quadratic c + s x + x C x / 2 nearest to `values` at `offsets`."""
+def quadratic_tops(offsets: "torch.Tensor", values: "torch.Tensor") -> "torch.Tensor":
+    """Where in the unit ball the quadratics c + s x + x C x / 2 nearest to `values` are highest, (n, 6).
+
+    `offsets` (m, 6), m >= 28; `values` (n, m). Newton's step with the curvature made negative, cut at the ball.
+    """
     import torch
 
     rows, columns = torch.triu_indices(6, 6)
-    squares = offsets[:, rows] * offsets[:, columns]
-    design = torch.cat([torch.ones_like(offsets[:, :1]), offsets, squares], dim=1)
-    solution = torch.linalg.lstsq(design.cpu(), values.cpu()[:, None]).solution[:, 0].to(offsets.device)
-    curvature = torch.zeros(6, 6, dtype=offsets.dtype, device=offsets.device)
-    curvature[rows, columns] = solution[7:]
-    return solution[1:7], curvature + curvature.T
-
-
-def _top_of_quadratic(offsets: "torch.Tensor", values: "torch.Tensor") -> "torch.Tensor":
-    """Where in the unit ball the fitted quadratic is highest, by Newton's step with the curvature made negative."""
-    import torch
-
-    slope, curvature = _fit_quadratic(offsets.double(), values.double())
-    lengths, axes = torch.linalg.eigh(curvature.cpu())
-    lengths = lengths.abs().clamp_min(1e-3 * float(lengths.abs().max()) + 1e-12)
-    step = axes @ ((axes.T @ slope.cpu()) / lengths)
-    step = step / max(1.0, float(step.norm()))
-    return step.to(offsets.device).float()
+    x = offsets.double().cpu()
+    design = torch.cat([torch.ones_like(x[:, :1]), x, x[:, rows] * x[:, columns]], dim=1)
+    solution = torch.linalg.lstsq(design, values.double().cpu().T).solution.T
+    curvature = torch.zeros(len(values), 6, 6, dtype=torch.float64)
+    curvature[:, rows, columns] = solution[:, 7:]
+    lengths, axes = torch.linalg.eigh(curvature + curvature.mT)
+    lengths = lengths.abs()
+    lengths = lengths.clamp_min(1e-12) + 1e-3 * lengths.amax(1, keepdim=True)
+    step = (axes @ ((axes.mT @ solution[:, 1:7, None]) / lengths[:, :, None]))[:, :, 0]
+    return (step / step.norm(dim=1, keepdim=True).clamp_min(1.0)).float()

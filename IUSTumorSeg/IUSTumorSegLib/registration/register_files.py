@@ -43,6 +43,7 @@ class _Result:
     candidates: tuple[Candidate, ...]
     settings: dict[str, Any]
     seconds: dict[str, float]
+    pose_samples: tuple[np.ndarray, ...] = ()
 
 
 def register_files(
@@ -86,6 +87,7 @@ def register_files(
         seconds=round(time.perf_counter() - started, 2),
         device=device,
         stage_seconds=result.seconds,
+        pose_samples=result.pose_samples,
     )
     write_comparison(inputs.us, inputs.mris[0], inputs.tumor, registration, Path(out) / COMPARISON_FILE)
     write_registration(registration, Path(out))
@@ -174,31 +176,15 @@ def _run(inputs: _Inputs, method: str, device: str, seed: int, progress: Progres
 
 
 def _run_lc2(inputs: _Inputs, device: str, seed: int, progress: Progress) -> _Result:
-    from .quality import quality_features
-    from .search import SearchSettings, prepare, search
-    from .verdict import judge
+    from .engine import register_images
+    from .search import SearchSettings
 
     settings = SearchSettings(seed=seed, device=device)
-    progress("prepare", 0, 1, "Preparing the images")
-    started = time.perf_counter()
-    scene = prepare(inputs.us, inputs.mris, inputs.initial_mri_to_us_ras, device)
-    prepared = time.perf_counter()
-    found = search(scene, settings, progress)
-    progress("judge", 0, 1, "Measuring how far the result can be trusted")
-    judging = time.perf_counter()
-    judgement = judge(quality_features(scene, found, seed))
-    seconds = {"prepare": prepared - started, **found.seconds, "judge": time.perf_counter() - judging}
-    candidates = tuple(
-        Candidate(scene.space.mri_to_us_ras(p), float(s)) for p, s in zip(found.poses, found.scores, strict=True)
-    )
+    result = register_images(inputs.us, inputs.mris, inputs.initial_mri_to_us_ras, settings, progress)
     return _Result(
-        candidates[0].mri_to_us_ras,
-        found.lc2,
-        judgement,
-        candidates,
-        asdict(settings),
-        {k: round(v, 3) for k, v in seconds.items()},
-    )
+        result.mri_to_us_ras, result.score, result.judgement, result.candidates, asdict(settings), result.seconds,
+        result.pose_samples,
+    )  # fmt: skip
 
 
 def _run_mattes(inputs: _Inputs, seed: int, progress: Progress) -> _Result:

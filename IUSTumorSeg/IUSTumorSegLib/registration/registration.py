@@ -52,7 +52,10 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Registration:
-    """An MRI registered rigidly to an ultrasound. Matrices are 4x4, RAS mm, and map MRI points to ultrasound points."""
+    """An MRI registered rigidly to an ultrasound. Matrices are 4x4, RAS mm, and map MRI points to ultrasound points.
+
+    `pose_samples` are registrations scattered as precisely as the images fix the pose.
+    """
 
     mri: tuple[SourceFile, ...]
     us: SourceFile
@@ -68,6 +71,7 @@ class Registration:
     seconds: float
     device: str
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    pose_samples: tuple[np.ndarray, ...] = ()
 
     @property
     def verdict(self) -> str:

@@ -81,6 +81,7 @@ def _to_json(registration: Registration) -> dict[str, Any]:
         "seconds": registration.seconds,
         "stage_seconds": registration.stage_seconds,
         "device": registration.device,
+        "pose_samples": [np.round(sample, 6).tolist() for sample in registration.pose_samples],
     }
 
 
@@ -109,6 +110,7 @@ def _from_json(content: dict[str, Any]) -> Registration:
         seconds=content["seconds"],
         device=content["device"],
         stage_seconds=content.get("stage_seconds", {}),
+        pose_samples=tuple(_matrix(rows) for rows in content.get("pose_samples", [])),
     )  # fmt: skip
 
 

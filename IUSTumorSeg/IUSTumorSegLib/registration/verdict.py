@@ -15,9 +15,9 @@ FAR_FROM_START_MM = 18.0
 def judge(features: Mapping[str, float]) -> Judgement:
     """Judge a registration by its features; every reason is a sentence with its figure."""
     doubts = _doubts(features)
-    poor = features["ring_z"] < POOR_RING_Z or features["overlap"] < POOR_OVERLAP
+    poor = features["lc2_z"] < POOR_RING_Z or features["overlap"] < POOR_OVERLAP
     verdict = REJECT if poor else REVIEW if doubts else ACCEPT
-    z = features["ring_z"]
+    z = features["lc2_z"]
     clear = f"The score stands {z:.1f} standard deviations above poses 6 to 14 mm away, and no other pose comes close."
     return Judgement(verdict, tuple(doubts or [clear]), features=dict(features))
 
@@ -29,8 +29,8 @@ def unjudged(reason: str) -> Judgement:
 
 def _doubts(f: Mapping[str, float]) -> list[str]:
     doubts = []
-    if f["ring_z"] < CLEAR_RING_Z:
-        doubts.append(f"The score stands only {f['ring_z']:.1f} standard deviations above poses 6 to 14 mm away.")
+    if f["lc2_z"] < CLEAR_RING_Z:
+        doubts.append(f"The score stands only {f['lc2_z']:.1f} standard deviations above poses 6 to 14 mm away.")
     if f["rival_distance_mm"] > 0 and f["rival_gap"] < CLOSE_RIVAL:
         doubts.append(f"The second-best pose, {f['rival_distance_mm']:.0f} mm away, scores nearly the same.")
     if f["overlap"] < CLEAR_OVERLAP:

@@ -1,0 +1,68 @@
+"""How precisely the ultrasound fixes the pose: the poses that other draws of its patches would have given.
+
+A bootstrap over blocks of patches. Neighbouring patches overlap and see the same echoes, so whole blocks of 12 mm are
+drawn. The score of every patch is computed once at poses around the result; each draw then only weighs the patches
+anew, fits the quadratic of `refinement`, and steps to its top. What all draws share is not in their spread: a bias of
+the metric, and brain shift.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .lc2 import patch_scores
+from .parallel import map_on_cores, one_thread_each
+from .refinement import SCALE, quadratic_tops, shell
+from .search import MIDDLE_MM, POINTS_A_PORTION, Scene
+
+if TYPE_CHECKING:
+    import torch
+
+BLOCK_MM = 12.0
+DRAWS = 64
+POSES_AROUND = 96
+RADIUS = 1.5  # units of a pose: 1.5 mm, 3 degrees
+
+
+def bootstrap_poses(scene: Scene, pose: np.ndarray, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
+    """Poses (draws, 6) scattered about `pose` (6,) as draws of the ultrasound's blocks scatter."""
+    import torch
+
+    grid = scene.grids[MIDDLE_MM]
+    generator = torch.Generator().manual_seed(seed)
+    offsets = shell(POSES_AROUND, generator)
+    around = torch.as_tensor(pose, dtype=torch.float32) + offsets * RADIUS * torch.tensor(SCALE)
+    scores = _weighted_patch_scores(scene, around.to(scene.mri.values.device)).cpu()
+    weights = grid.weights.sum(0).cpu()
+    multiplicity = _block_draws(grid.centers_ras, draws, generator)
+    drawn = (scores @ multiplicity.T) / (weights @ multiplicity.T)
+    steps = quadratic_tops(offsets, torch.cat([drawn, scores.sum(1, keepdim=True)], dim=1).T)
+    spread = (steps[:-1] - steps[-1:]) * RADIUS * torch.tensor(SCALE)
+    return np.asarray(pose) + spread.numpy()
+
+
+def _weighted_patch_scores(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor":
+    """Each patch's contribution to LC2, (n, p), at the middle level."""
+    import torch
+
+    grid, mri = scene.grids[MIDDLE_MM], scene.channels(MIDDLE_MM)
+
+    def score(part: "torch.Tensor") -> "torch.Tensor":
+        with torch.inference_mode():
+            return (patch_scores(grid, mri, scene.space.us_to_mri(part)) * grid.weights).sum(1)
+
+    parts = poses.split(max(1, int(POINTS_A_PORTION / len(grid.points_ras))))
+    with one_thread_each():
+        return torch.cat(list(map_on_cores(score, parts, poses.device.type)))
+
+
+def _block_draws(centers_ras: np.ndarray, draws: int, generator: "torch.Generator") -> "torch.Tensor":
+    """How often each patch counts in each draw, (draws, p): blocks drawn with replacement."""
+    import torch
+
+    cells = np.floor((centers_ras - centers_ras.min(axis=0)) / BLOCK_MM).astype(int)
+    _, block = np.unique(cells, axis=0, return_inverse=True)
+    count = int(block.max()) + 1
+    chosen = torch.randint(count, (draws, count), generator=generator)
+    times = torch.zeros(draws, count).scatter_add_(1, chosen, torch.ones(draws, count))
+    return times[:, torch.as_tensor(block.ravel())]
