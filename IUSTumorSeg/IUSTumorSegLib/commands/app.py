@@ -82,13 +82,18 @@ def propagate(
     label: Annotated[Path, typer.Option(help="Tumour label on the MRI, a file or a DICOM SEG.")],
     us: Annotated[Path, typer.Option(help="Ultrasound volume; the label is written on its grid.")],
     out: Annotated[Path, typer.Option(help="File to write.")],
+    certainty: Annotated[
+        bool, typer.Option("--certainty", help="Also write a soft label and one with a certain core and a possible rim.")
+    ] = False,
     json_progress: JsonProgressOption = False,
 ) -> None:
     """Carry an MRI tumour label over to the ultrasound."""
     from ..labels.propagate_files import propagate_files
 
     run(
-        lambda progress: propagate_files(registration=registration, label=label, us=us, out=out, progress=progress),
+        lambda progress: propagate_files(
+            registration=registration, label=label, us=us, out=out, certainty=certainty, progress=progress
+        ),
         json_progress,
     )
     if not json_progress:

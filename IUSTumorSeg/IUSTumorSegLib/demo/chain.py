@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ..atomic_files import check_output_folder
 from ..errors import BadInput, Failed
 from ..jobs.progress import Progress, silent
+from ..nnunet.threads import let_threads_sleep
 from .demo_files import DemoFiles, DemoPatient
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def run_demo(
         raise BadInput(f"at least {FEWEST_PATIENTS} patients", f"{patients}", "ask for more, one of them is held out")
     check_output_folder(out)
     _check_drawing()
+    let_threads_sleep()
     files = DemoFiles(Path(out), patients, seed)
     files.remove_results()
     watch = Stopwatch()

@@ -57,6 +57,8 @@ def prepare_dataset(dataset: str, plans: str, data_sha256: str, progress: Progre
     """
     folder = Path(nnUNet_preprocessed) / dataset
     done = _prepared_plans(folder, data_sha256)
+    if done:
+        _copy_descriptions(Path(nnUNet_raw) / dataset, folder)
     if plans in done:
         progress("preprocess", 1, 1, "slices are preprocessed already")
         return
@@ -89,6 +91,13 @@ def _prepared_plans(folder: Path, data_sha256: str) -> list[str]:
         return []
     content = json.loads(record.read_text(encoding="utf-8"))
     return content["plans"] if content["data_sha256"] == data_sha256 else []
+
+
+def _copy_descriptions(raw: Path, folder: Path) -> None:
+    """The same slices may have been exported with other folds or cut-offs; nnU-Net copies these files only once."""
+    for name in ("dataset.json", "splits_final.json"):
+        if (raw / name).is_file():
+            shutil.copyfile(raw / name, folder / name)
 
 
 def _preprocess(dataset: str, folder: Path, plans: str, progress: Progress) -> None:

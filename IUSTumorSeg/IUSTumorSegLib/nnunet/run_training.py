@@ -5,6 +5,7 @@ runs this in a process of its own.
 """
 
 import json
+import math
 import os
 import platform
 import random
@@ -137,7 +138,9 @@ def _epoch_text(epoch: Epoch, epochs: int) -> str:
 
 def _write_record(trainer: Any, request: TrainingRequest, data_sha256: str, seconds: dict[str, float]) -> None:
     curve = curve_of(trainer.logger.get_checkpoint())
-    best = max(curve, key=lambda epoch: epoch.pseudo_dice_average)
+    # Where no validation slice showed tumour the pseudo Dice is NaN, and no epoch the best.
+    rated = [epoch for epoch in curve if not math.isnan(epoch.pseudo_dice_average)]
+    best = max(rated, key=lambda epoch: epoch.pseudo_dice_average, default=None)
     train, validation = trainer.do_split()
     record = {
         "schema": SCHEMA,
@@ -154,8 +157,8 @@ def _write_record(trainer: Any, request: TrainingRequest, data_sha256: str, seco
         "epochs_planned": trainer.num_epochs,
         "epochs_done": len(curve),
         "iterations_per_epoch": trainer.num_iterations_per_epoch,
-        "best_epoch": best.epoch,
-        "best_pseudo_dice_average": best.pseudo_dice_average,
+        "best_epoch": best.epoch if best else None,
+        "best_pseudo_dice_average": best.pseudo_dice_average if best else None,
         "resumed": request.resume,
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "versions": _versions(),
@@ -166,7 +169,15 @@ def _write_record(trainer: Any, request: TrainingRequest, data_sha256: str, seco
 
 def _versions() -> dict[str, str]:
     own = {"iustumorseg": VERSION, "python": platform.python_version()}
-    return own | {name: metadata.version(name) for name in PACKAGES}
+    return own | {name: _version_of(name) for name in PACKAGES}
+
+
+def _version_of(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        # As Slicer builds some of them: there is a module, but no installed distribution.
+        return "unknown"
 
 
 def _seed_everything(seed: int) -> None:

@@ -9,7 +9,7 @@ from .mind import mind_agreement
 from .parallel import map_on_cores, one_thread_each
 from .poses import PoseSpace
 from .refinement import SCALE
-from .search import COARSE_MM, MIDDLE_MM, POINTS_A_PORTION, Found, Scene
+from .search import COARSE_MM, FINE_MM, POINTS_A_PORTION, Found, Scene
 
 if TYPE_CHECKING:
     import torch
@@ -64,10 +64,10 @@ def _standing_out(name: str, scores: "torch.Tensor") -> dict[str, float]:
 
 
 def _thin_lc2(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor":
-    """LC2 of the thin echoes alone, at the middle level."""
+    """LC2 of the thin echoes alone, at the fine level."""
     import torch
 
-    grid, mri = scene.grids[MIDDLE_MM], scene.channels(MIDDLE_MM)
+    grid, mri = scene.grids[FINE_MM], scene.channels(FINE_MM)
 
     def score(part: "torch.Tensor") -> "torch.Tensor":
         with torch.inference_mode():
@@ -104,10 +104,10 @@ def _dense(grid: PatchGrid, values: "torch.Tensor") -> "torch.Tensor":
 
 def _patches(scene: Scene, pose: "torch.Tensor") -> dict[str, float]:
     """Share of the ultrasound inside the MRI, and the weight of patches that the MRI explains."""
-    grid = scene.grids[MIDDLE_MM]
+    grid = scene.grids[FINE_MM]
     us_to_mri = scene.space.us_to_mri(pose)
     _, inside = sample(scene.mri, grid.points_ras, us_to_mri)
-    scores = patch_scores(grid, scene.channels(MIDDLE_MM), us_to_mri)[0]
+    scores = patch_scores(grid, scene.channels(FINE_MM), us_to_mri)[0]
     informative = scores > 4 * SCORE_OUTSIDE_MRI
     return {"overlap": float(inside.float().mean()), "informative_share": float((informative * grid.weights).sum())}
 

@@ -13,7 +13,7 @@ import numpy as np
 from .lc2 import patch_scores
 from .parallel import map_on_cores, one_thread_each
 from .refinement import SCALE, quadratic_tops, shell
-from .search import MIDDLE_MM, POINTS_A_PORTION, Scene
+from .search import FINE_MM, POINTS_A_PORTION, Scene
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +28,7 @@ def bootstrap_poses(scene: Scene, pose: np.ndarray, seed: int = 0, draws: int = 
     """Poses (draws, 6) scattered about `pose` (6,) as draws of the ultrasound's blocks scatter."""
     import torch
 
-    grid = scene.grids[MIDDLE_MM]
+    grid = scene.grids[FINE_MM]
     generator = torch.Generator().manual_seed(seed)
     offsets = shell(POSES_AROUND, generator)
     around = torch.as_tensor(pose, dtype=torch.float32) + offsets * RADIUS * torch.tensor(SCALE)
@@ -42,10 +42,10 @@ def bootstrap_poses(scene: Scene, pose: np.ndarray, seed: int = 0, draws: int = 
 
 
 def _weighted_patch_scores(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor":
-    """Each patch's contribution to LC2, (n, p), at the middle level."""
+    """Each patch's contribution to LC2, (n, p), at the fine level."""
     import torch
 
-    grid, mri = scene.grids[MIDDLE_MM], scene.channels(MIDDLE_MM)
+    grid, mri = scene.grids[FINE_MM], scene.channels(FINE_MM)
 
     def score(part: "torch.Tensor") -> "torch.Tensor":
         with torch.inference_mode():

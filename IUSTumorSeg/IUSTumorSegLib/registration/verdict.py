@@ -1,25 +1,58 @@
-"""From signs to a verdict with reasons."""
+"""From signs to a probability of success, an expected error and a verdict with reasons.
 
+A logistic regression on the features of `quality` gives the probability that the registration is right (within 2 mm).
+The error is a mixture: where right, log-normal about a power of the bootstrap's spread; where wrong, log-normal about
+the errors that failed registrations had. `verdict_model.json` holds the weights; `fit_verdict` fitted them and lists
+the seeds of its cases.
+"""
+
+import json
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from .registration import ACCEPT, REJECT, REVIEW, Judgement
 
-# Right poses score 4.7 to 22 standard deviations above their surroundings, wrong ones 0.5 to 5 (88 simulated runs, two
-# real pairs). Between the bounds a person decides.
-CLEAR_RING_Z, POOR_RING_Z = 6.0, 2.5
-CLEAR_OVERLAP, POOR_OVERLAP = 0.6, 0.3
-CLOSE_RIVAL = 0.01
-FAR_FROM_START_MM = 18.0
+MODEL_FILE = Path(__file__).with_name("verdict_model.json")
+INTERVAL = 0.9
+POOR_OVERLAP, CLOSE_RIVAL, FAR_FROM_START_MM = 0.4, 0.01, 20.0
 
 
-def judge(features: Mapping[str, float]) -> Judgement:
+@dataclass(frozen=True)
+class VerdictModel:
+    """Weights of the verdict, as `fit_verdict` writes them. Logarithms are natural, lengths in mm."""
+
+    features: tuple[str, ...]
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+    weights: tuple[float, ...]
+    intercept: float
+    accept_above: float
+    reject_below: float
+    right_log_error: tuple[float, float, float]
+    wrong_log_error: tuple[float, float]
+    typical: dict[str, float]
+    fitted_on: dict[str, Any]
+
+
+@cache
+def load_model(path: Path = MODEL_FILE) -> VerdictModel:
+    """The shipped weights."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return VerdictModel(**{k: tuple(v) if isinstance(v, list) else v for k, v in content.items()})
+
+
+def judge(features: Mapping[str, float], model: VerdictModel | None = None) -> Judgement:
     """Judge a registration by its features; every reason is a sentence with its figure."""
-    doubts = _doubts(features)
-    poor = features["lc2_z"] < POOR_RING_Z or features["overlap"] < POOR_OVERLAP
-    verdict = REJECT if poor else REVIEW if doubts else ACCEPT
-    z = features["lc2_z"]
-    clear = f"The score stands {z:.1f} standard deviations above poses 6 to 14 mm away, and no other pose comes close."
-    return Judgement(verdict, tuple(doubts or [clear]), features=dict(features))
+    model = model or load_model()
+    probability = success_probability(features, model)
+    expected, interval = error_of(features, probability, model)
+    verdict = _verdict(probability, features, model)
+    reasons = _reasons(features, verdict, probability, model)
+    return Judgement(verdict, tuple(reasons), probability, expected, interval, dict(features))
 
 
 def unjudged(reason: str) -> Judgement:
@@ -27,16 +60,90 @@ def unjudged(reason: str) -> Judgement:
     return Judgement(REVIEW, (reason,))
 
 
-def _doubts(f: Mapping[str, float]) -> list[str]:
+def success_probability(features: Mapping[str, float], model: VerdictModel) -> float:
+    """Probability that the registration lies within 2 mm of the truth, over the field of view."""
+    values = transformed(features)
+    terms = zip(model.features, model.means, model.deviations, model.weights, strict=True)
+    logit = model.intercept + sum(w * (values[name] - mean) / sd for name, mean, sd, w in terms)
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+
+
+def transformed(features: Mapping[str, float]) -> dict[str, float]:
+    """The features as the regression takes them: what spans decades as a logarithm, z-scores bounded."""
+    bounded = {f"{name}_z": max(-5.0, min(15.0, features[f"{name}_z"])) for name in ("lc2", "thin_lc2", "mind")}
+    return {**features, **bounded, "log_bootstrap": math.log(max(features["bootstrap_mm"], 0.05))}
+
+
+def error_of(
+    features: Mapping[str, float], probability: float, model: VerdictModel
+) -> tuple[float, tuple[float, float]]:
+    """Expected error in mm over the field of view, and the interval that holds 90 % of the mixture."""
+    constant, power, right_sd = model.right_log_error
+    right = constant + power * math.log(max(features["bootstrap_mm"], 0.05))
+    wrong, wrong_sd = model.wrong_log_error
+    expected = probability * math.exp(right + right_sd**2 / 2) + (1 - probability) * math.exp(wrong + wrong_sd**2 / 2)
+
+    def below(log_mm: float) -> float:
+        return probability * _normal(log_mm, right, right_sd) + (1 - probability) * _normal(log_mm, wrong, wrong_sd)
+
+    low, high = (math.exp(_solve(below, q)) for q in ((1 - INTERVAL) / 2, (1 + INTERVAL) / 2))
+    return round(expected, 2), (round(low, 2), round(high, 2))
+
+
+def _normal(value: float, mean: float, deviation: float) -> float:
+    return 0.5 * (1 + math.erf((value - mean) / (deviation * math.sqrt(2))))
+
+
+def _solve(rising: Any, target: float) -> float:
+    low, high = -6.0, 6.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rising(middle) < target else (low, middle)
+    return (low + high) / 2
+
+
+def _verdict(probability: float, features: Mapping[str, float], model: VerdictModel) -> str:
+    if probability < model.reject_below:
+        return REJECT
+    clear = probability >= model.accept_above and features["overlap"] >= POOR_OVERLAP
+    return ACCEPT if clear else REVIEW
+
+
+def _reasons(f: Mapping[str, float], verdict: str, probability: float, model: VerdictModel) -> list[str]:
+    doubts = _doubts(f, model)
+    if verdict == ACCEPT:
+        z = f"{f['lc2_z']:.1f}, {f['thin_lc2_z']:.1f} and {f['mind_z']:.1f}"
+        return [
+            f"LC2, its thin echoes and MIND-SSC stand {z} standard deviations above poses 6 to 14 mm away.",
+            f"Other draws of the ultrasound's echoes move the pose by {f['bootstrap_mm']:.1f} mm.",
+            *doubts,
+        ]
+    odds = f"Registrations with such signs were right in about {100 * probability:.0f} % of the calibration cases."
+    return [
+        *(doubts or ["No single sign is bad, but together they are weaker than those of right registrations."]),
+        odds,
+    ]
+
+
+def _doubts(f: Mapping[str, float], model: VerdictModel) -> list[str]:
     doubts = []
-    if f["lc2_z"] < CLEAR_RING_Z:
-        doubts.append(f"The score stands only {f['lc2_z']:.1f} standard deviations above poses 6 to 14 mm away.")
+    for name, words in (
+        ("lc2", "LC2"),
+        ("thin_lc2", "LC2 of the thin echoes"),
+        ("mind", "The independent measure MIND-SSC"),
+    ):
+        if f[f"{name}_z"] < model.typical[f"{name}_z"]:
+            doubts.append(f"{words} stands only {f[f'{name}_z']:.1f} standard deviations above poses 6 to 14 mm away.")
+    if f["bootstrap_mm"] > model.typical["bootstrap_mm"]:
+        doubts.append(f"Other draws of the ultrasound's echoes move the pose by {f['bootstrap_mm']:.1f} mm.")
     if f["rival_distance_mm"] > 0 and f["rival_gap"] < CLOSE_RIVAL:
         doubts.append(f"The second-best pose, {f['rival_distance_mm']:.0f} mm away, scores nearly the same.")
-    if f["overlap"] < CLEAR_OVERLAP:
+    if f["overlap"] < POOR_OVERLAP:
         doubts.append(f"Only {100 * f['overlap']:.0f} % of the ultrasound lies inside the MRI.")
+    if f["agreeing_starts"] < model.typical["agreeing_starts"]:
+        doubts.append(f"Only {100 * f['agreeing_starts']:.0f} % of the best starts ended near this pose.")
     if f["distance_from_start_mm"] > FAR_FROM_START_MM:
         doubts.append(
-            f"The result lies {f['distance_from_start_mm']:.0f} mm from the start, farther than navigation usually errs."
+            f"It lies {f['distance_from_start_mm']:.0f} mm from the start, farther than navigation usually errs."
         )
     return doubts

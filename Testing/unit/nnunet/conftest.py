@@ -159,5 +159,7 @@ def ball_dataset(tmp_path_factory) -> Path:
                 sitk.WriteImage(image, str(folder / file))
             writer.writerow([f"ball{seed}", f"patient{seed}", *files, "simulated"])
     cases = folder / "cases.csv"
-    export_slices(cases=cases, dataset="501_Balls", out=folder / "raw", min_area_mm2=[20, 60], folds=3)
+    export_slices(
+        cases=cases, dataset="501_Balls", out=folder / "raw", min_area_mm2=[20, 60], folds=3, empty_share=0.25
+    )
     return folder / "raw"

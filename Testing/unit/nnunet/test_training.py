@@ -128,7 +128,7 @@ def test_a_cut_off_trains_on_its_view_of_the_same_preprocessed_slices(trained, b
         epochs=1, iterations_per_epoch=1, validation_iterations=1, progress=lambda *report: reports.append(report),
     )  # fmt: skip
     slices = read_manifest(ball_dataset / "Dataset501_Balls" / "manifest.csv")
-    kept = sum(item.tumor_area_mm2 >= 60 for item in slices)
+    kept = sum(item.tumor_area_mm2 >= 60 or item.tumor_area_mm2 == 0 for item in slices)
     assert network.record["slices"] == {"train": kept, "validation": kept}
     assert 0 < kept < len(slices)
     assert ("preprocess", 1, 1, "slices are preprocessed already") in reports
@@ -192,8 +192,6 @@ def test_a_training_ended_from_outside_leaves_no_process_within_five_seconds(bal
 
 @pytest.mark.slow
 def test_a_training_that_fails_says_why_and_where_its_log_is(ball_dataset, tmp_path):
-    # Planned for full scale, the small data set's slices meet a device that this machine need not have.
-    (tmp_path / "raw").symlink_to(ball_dataset)
     broken = tmp_path / "out" / "nnUNet_preprocessed"
     broken.parent.mkdir()
     broken.write_text("a file where a folder should be")
