@@ -11,43 +11,155 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from IUSTumorSegLib.atomic_files import atomic_path
-from IUSTumorSegLib.images.geometry import center_of_mass_ras
-from IUSTumorSegLib.scene.cases import CaseNodes, find_us_label
-from IUSTumorSegLib.scene.comparison import ComparisonSettings
-from IUSTumorSegLib.scene.display import show_as_contour
-from IUSTumorSegLib.scene.offscreen import render_planes
-from IUSTumorSegLib.scene.segmentations import labelmap_from_segmentation
 
-FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "Screenshots"
+PROJECT = Path(__file__).resolve().parents[2]
+FOLDER = PROJECT / "Resources" / "Screenshots"
+DEMO_CASE = PROJECT / "IUSTumorSeg" / "Resources" / "DemoCase"
 LONGEST_JOB_S = 280.0
-PANEL_PX = 388
+PANEL_PX, TRAINING_PANEL_PX = (394, 830), (394, 460)
 VIEW_PX = 394
 SHOWN_MM = 70.0
 FIELD_MM = 8.75
-GAP_PX = 6
-COLORS = 128
+GAP_PX = 8
+CAPTION_PX = 30
+GREYS = 64
 
 
 @pytest.mark.usefixtures("real_task", "with_torch")
 def test_the_pictures_of_the_readme_are_drawn(
-    application: Any, open_module: Callable[[str], Any], wait_until: Callable[..., None]
+    application: Any,
+    open_module: Callable[[str], Any],
+    wait_until: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     panel = open_module("IUSTumorSeg")
     panel.ui.loadDemoButton.click()
-    nodes = panel.chosenNodes()
-    centre = center_of_mass_ras(labelmap_from_segmentation(nodes.mri_tumor, nodes.mri))
-    del centre
-    before = views(application, nodes, CHECKERBOARD)
-    steps = [picture_of(panel)]
-
+    steps = [picture_of(panel, PANEL_PX)]
     panel.ui.registerButton.click()
-    wait_until(lambda: panel.jobPanel.ui.jobProgressBar.value > 0, LONGEST_JOB_S)
-    steps.append(picture_of(panel))
+    wait_until(lambda: "Refining" in panel.jobPanel.ui.jobLabel.text, LONGEST_JOB_S)
+    steps.append(picture_of(panel, PANEL_PX))
     wait_until(lambda: not panel.jobPanel.busy, LONGEST_JOB_S)
     panel.ui.compareButton.click()
     panel.ui.checkerboardButton.click()
     panel.ui.propagateButton.click()
-    steps.append(picture_of(panel))
+    steps.append(picture_of(panel, PANEL_PX))
+    panel.ui.compareButton.click()
+    write_picture(row(steps), "panel.png")
+    monkeypatch.setenv("HOME", "/home/user")
+    write_picture(picture_of(open_module("IUSTumorSegTraining"), TRAINING_PANEL_PX), "training-panel.png")
+
+    rows = drawn_rows(panel, application)
+    write_picture(column([rows["start"], rows["registered"]]), "checkerboard.png")
+    write_picture(rows["curtain"], "curtain.png")
+    write_picture(rows["label"], "propagated-label.png")
+    write_picture(overview(rows), "comparison.png")
+
+
+def picture_of(panel: Any, size_px: tuple[int, int]) -> np.ndarray:
+    """A module's panel as it stands, (h, w, 3) uint8, with its log closed, as a user finds it."""
+    from PySide6 import QtCore, QtWidgets
+
+    log = panel.jobPanel.ui.jobLogGroupBox
+    log.collapsed = False
+    log.collapsed = True
+    window = panel.parent.widget.wrapped
+    window.resize(*size_px)
+    QtWidgets.QApplication.processEvents()
+    buffer = QtCore.QBuffer()
+    window.grab().save(buffer, "PNG")
+    return np.asarray(Image.open(BytesIO(buffer.data().data())).convert("RGB"))
+
+
+def drawn_rows(panel: Any, application: Any) -> dict[str, list[np.ndarray]]:
+    """Axial, sagittal and coronal views through the middle of the propagated tumour, before and after registering."""
+    from IUSTumorSegLib.scene.cases import find_registration, find_us_label
+    from IUSTumorSegLib.scene.comparison import ComparisonSettings
+    from IUSTumorSegLib.scene.nodes import matrix_of, set_matrix
+    from IUSTumorSegLib.scene.offscreen import render_planes
+    from IUSTumorSegLib.scene.segmentations import middle_ras
+
+    nodes = panel.chosenNodes()
+    made = find_us_label(nodes.us, "us_tumor_from_mri")
+    truth = truth_node(application.scene, nodes.us)
+    show_whole_tumor(nodes.mri)
+    pose = find_registration(nodes.us, nodes.mri)
+    registered, centre = matrix_of(pose), middle_ras(made)
+
+    def drawn(mode: str, *outlines: Any, mri: Any = nodes.mri) -> list[np.ndarray]:
+        pictures = render_planes(
+            application.scene, nodes.us, mri, center_ras=centre, fov_mm=SHOWN_MM, size_px=VIEW_PX,
+            comparison=ComparisonSettings(mode, field_mm=FIELD_MM), segmentations=outlines,
+            application_logic=application.logic,
+        )  # fmt: skip
+        return list(pictures.values())
+
+    set_matrix(pose, np.eye(4))
+    start = drawn("checkerboard", nodes.mri_tumor)
+    set_matrix(pose, registered)
+    return {
+        "start": start,
+        "registered": drawn("checkerboard", nodes.mri_tumor),
+        "curtain": drawn("curtain", nodes.mri_tumor),
+        "label": drawn("blend", made, truth, mri=None),
+    }
+
+
+def truth_node(scene: Any, us: Any) -> Any:
+    """The simulated tumour of the demo case, which the module does not load."""
+    from IUSTumorSegLib.images.volumes import read_label
+    from IUSTumorSegLib.scene.segmentations import segmentation_from_labelmap
+
+    label = read_label(DEMO_CASE / "us_tumor_truth.nii.gz", "tumour label")
+    return segmentation_from_labelmap(scene, label, us, "Simulated truth", "truth")
+
+
+def show_whole_tumor(mri: Any) -> None:
+    """A wider window than the module's: the brightest tissue of a FLAIR is the tumour, and it is small."""
+    display = mri.GetDisplayNode()
+    display.SetWindowLevelMinMax(display.GetWindowLevelMin(), mri.GetImageData().GetScalarRange()[1])
+
+
+def overview(rows: dict[str, list[np.ndarray]]) -> np.ndarray:
+    """The three steps in the coronal plane, each with its caption."""
+    captions = {
+        "start": "Ultrasound and MRI, as navigation left them",
+        "registered": "Ultrasound and MRI, registered",
+        "label": "Tumour carried over (orange), simulated truth (green)",
+    }
+    return row([captioned(rows[name][2], words) for name, words in captions.items()])
+
+
+def captioned(picture: np.ndarray, words: str) -> np.ndarray:
+    sheet = Image.new("RGB", (picture.shape[1], picture.shape[0] + CAPTION_PX), "white")
+    sheet.paste(Image.fromarray(picture), (0, CAPTION_PX))
+    ImageDraw.Draw(sheet).text((2, 5), words, fill="black", font=ImageFont.load_default(15))
+    return np.asarray(sheet)
+
+
+def row(pictures: list[np.ndarray]) -> np.ndarray:
+    return joined(pictures, axis=1)
+
+
+def column(rows: list[list[np.ndarray]]) -> np.ndarray:
+    return joined([row(pictures) for pictures in rows], axis=0)
+
+
+def joined(pictures: list[np.ndarray], axis: int) -> np.ndarray:
+    """Pictures of one height (or width) with white gaps between them."""
+    shape = list(pictures[0].shape)
+    shape[axis] = GAP_PX
+    gap = np.full(shape, 255, dtype=np.uint8)
+    return np.concatenate([part for picture in pictures for part in (gap, picture)][1:], axis=axis)
+
+
+def write_picture(picture: np.ndarray | list[np.ndarray], name: str) -> None:
+    """Write a picture, or a row of them, as a PNG; greys come in few steps, which keeps speckle small."""
+    pixels = row(picture) if isinstance(picture, list) else picture
+    steps = np.round(pixels / 255 * GREYS).astype(int) * 255 // GREYS
+    is_grey = np.ptp(pixels.astype(int), axis=2, keepdims=True) == 0
+    FOLDER.mkdir(exist_ok=True)
+    with atomic_path(FOLDER / name) as partial:
+        Image.fromarray(np.where(is_grey, steps, pixels).astype(np.uint8)).save(partial, format="PNG", optimize=True)

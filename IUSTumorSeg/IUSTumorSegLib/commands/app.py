@@ -56,6 +56,9 @@ def register(
     initial: Annotated[Path | None, typer.Option(help="Transform to start from (.tfm), MRI to ultrasound.")] = None,
     method: Annotated[str, typer.Option(help="lc2 or mattes.")] = "lc2",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    local: Annotated[
+        bool, typer.Option("--local", help="Refine from the start only, within some millimetres.")
+    ] = False,
     seed: SeedOption = 0,
     json_progress: JsonProgressOption = False,
 ) -> None:
@@ -66,7 +69,7 @@ def register(
     result = run(
         lambda progress: register_files(
             mri=mri, us=us, out=out, mri_tumor=mri_tumor, landmarks=landmarks, initial=initial, method=method,
-            device=device, seed=seed, progress=progress,
+            device=device, seed=seed, local=local, progress=progress,
         ),
         json_progress,
     )  # fmt: skip
@@ -75,7 +78,7 @@ def register(
 
 
 @app.command(
-    epilog="Example: `iustumorseg propagate --registration registration.json --label tumor.nii.gz --us US.nii.gz --out F.nii.gz`"
+    epilog="Example: `iustumorseg propagate --registration registration.json --label tumor.nii.gz --us US.nii.gz --out out.nii`"
 )
 def propagate(
     registration: Annotated[Path, typer.Option(help="registration.json")],
@@ -83,7 +86,8 @@ def propagate(
     us: Annotated[Path, typer.Option(help="Ultrasound volume; the label is written on its grid.")],
     out: Annotated[Path, typer.Option(help="File to write.")],
     certainty: Annotated[
-        bool, typer.Option("--certainty", help="Also write a soft label and one with a certain core and a possible rim.")
+        bool,
+        typer.Option("--certainty", help="Also write a soft label and one with a certain core and a possible rim."),
     ] = False,
     json_progress: JsonProgressOption = False,
 ) -> None:

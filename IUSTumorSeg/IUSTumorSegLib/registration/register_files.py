@@ -57,12 +57,14 @@ def register_files(
     method: str = "lc2",
     device: str = "auto",
     seed: int = 0,
+    local: bool = False,
     progress: Progress = silent,
 ) -> Registration:
     """Register `mri` (one contrast or several in one frame of reference) rigidly to `us` and write the result to `out`.
 
     Writes `registration.json`, `mri_to_us.tfm` and `comparison.png`. `mri_tumor` only centres the picture; `landmarks`
-    only measure the error; `initial` replaces the pose in which the files stand. Raises `BadInput` before any work.
+    only measure the error; `initial` replaces the pose in which the files stand; `local` refines from there instead of
+    searching everything that a navigation error can be. Raises `BadInput` before any work.
     """
     started = time.perf_counter()
     check_output_folder(out)
@@ -70,7 +72,7 @@ def register_files(
     device = _device(device)
     progress("read", 0, 1, "Reading the images")
     inputs = _read(mri, us, mri_tumor, landmarks, initial)
-    result = _run(inputs, method, device, seed, progress)
+    result = _run(inputs, method, device, seed, local, progress)
     progress("write", 0, 1, "Writing the result and its picture")
     registration = Registration(
         mri=tuple(fingerprint(Path(path)) for path in mri),
@@ -169,17 +171,17 @@ def _inside(image: "sitk.Image", points_ras: np.ndarray, margin_voxels: float = 
     return np.asarray(((ijk >= -margin_voxels) & (ijk <= high)).all(axis=1))
 
 
-def _run(inputs: _Inputs, method: str, device: str, seed: int, progress: Progress) -> _Result:
+def _run(inputs: _Inputs, method: str, device: str, seed: int, local: bool, progress: Progress) -> _Result:
     if method == "mattes":
         return _run_mattes(inputs, seed, progress)
-    return _run_lc2(inputs, device, seed, progress)
+    return _run_lc2(inputs, device, seed, local, progress)
 
 
-def _run_lc2(inputs: _Inputs, device: str, seed: int, progress: Progress) -> _Result:
+def _run_lc2(inputs: _Inputs, device: str, seed: int, local: bool, progress: Progress) -> _Result:
     from .engine import register_images
     from .search import SearchSettings
 
-    settings = SearchSettings(seed=seed, device=device)
+    settings = SearchSettings(seed=seed, device=device, local=local)
     result = register_images(inputs.us, inputs.mris, inputs.initial_mri_to_us_ras, settings, progress)
     return _Result(
         result.mri_to_us_ras, result.score, result.judgement, result.candidates, asdict(settings), result.seconds,

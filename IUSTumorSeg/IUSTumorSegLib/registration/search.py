@@ -25,7 +25,7 @@ from .lc2 import PatchGrid, lc2, patch_grid
 from .parallel import core_count, map_on_cores, one_thread_each
 from .poses import PoseSpace
 from .pyramid import MriChannels, field_of_view_points, mri_channels, thin_echoes_of, ultrasound_level
-from .refinement import ascend, distinct, polish
+from .refinement import SCALE, ascend, distinct, polish
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -34,13 +34,18 @@ if TYPE_CHECKING:
 LATTICE_MM, COARSE_MM, FINE_MM = 3.0, 2.5, 1.5
 SMOOTHING_MM = 0.7
 AGREEING_MM = 4.0
+LOCAL_UNITS = 2.0  # of a pose: 2 mm, 4 degrees
 FEATURE_SHARES = {COARSE_MM: (1.0,), FINE_MM: (1.0, 1.0)}  # of all echoes, and of thin echoes
 POINTS_A_PORTION = 200_000  # voxels scored at once: what stays in the cache of one core
 
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How widely to search. `lattice_kept`: poses taken from the lattice; `climbers`: how many survive each round."""
+    """How widely to search.
+
+    `lattice_kept`: poses taken from the lattice; `climbers`: how many survive each round; `rivals` and `finalists`: how
+    many are compared at the finest level, and polished. `local` searches within some millimetres of the start only.
+    """
 
     lattice_kept: int = 64
     climbers: tuple[int, ...] = (64, 24, 8)
@@ -48,6 +53,7 @@ class SearchSettings:
     finalists: int = 3
     seed: int = 0
     device: str = "cpu"
+    local: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ def search(scene: Scene, settings: SearchSettings = SearchSettings(), progress: 
     """Find the best pose within 24 mm and 18 degrees of the start; deterministic for a seed."""
     clock = _Clock()
     with one_thread_each():
-        starts = _lattice_best(scene, settings, progress)
+        starts = _near_start(settings) if settings.local else _lattice_best(scene, settings, progress)
         clock.lap("lattice")
         climbed, agreeing = _climb(scene, starts, settings, progress)
         clock.lap("climb")
@@ -163,6 +169,16 @@ def _lattice_best(scene: Scene, settings: SearchSettings, progress: Progress) ->
         best = all_scores.topk(min(len(all_scores), 16 * settings.lattice_kept)).indices
         all_poses, all_scores = all_poses[best], all_scores[best]
         return all_poses[distinct(all_poses, all_scores, scene.space.distance_mm, 2.0, settings.lattice_kept)].clone()
+
+
+def _near_start(settings: SearchSettings) -> "torch.Tensor":
+    """The start and poses scattered about it, (n, 6), by 2 mm and 4 degrees along each direction."""
+    import torch
+
+    generator = torch.Generator().manual_seed(settings.seed)
+    scattered = torch.randn(settings.lattice_kept, 6, generator=generator) * LOCAL_UNITS * torch.tensor(SCALE)
+    scattered[0] = 0.0
+    return scattered.to(settings.device)
 
 
 def _climb(

@@ -9,6 +9,7 @@ from IUSTumorSegLib.demo.simulated_case import SimulatedCase, simulate_small_cas
 from IUSTumorSegLib.demo.template import Template, load_template
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,9 @@ from IUSTumorSegLib.slices.manifest import read_manifest
 
 PATIENTS, SEED = 3, 7
 
+# A busy machine takes its time; alone, two processors need some eighty seconds.
+pytestmark = pytest.mark.timeout(900)
+
 
 def start_demo(folder, **arguments):
     request = folder / "request.json"

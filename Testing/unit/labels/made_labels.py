@@ -46,4 +46,4 @@ def turned(axis, degrees, center=(0.0, 0.0, 0.0)):
 def value_at(image, point_ras):
     """The voxel of `image` nearest to `point_ras`."""
     ijk = np.linalg.inv(ijk_to_ras(image)) @ [*point_ras, 1.0]
-    return image[tuple(int(round(v)) for v in ijk[:3])]
+    return image[tuple(round(v) for v in ijk[:3])]

@@ -18,7 +18,7 @@ def lump(radius_mm=12.0):
 
 
 def ultrasound(spacing=(0.6, 0.7, 0.8)):
-    return grid([int(44 / s) for s in spacing], spacing, THERE + [2, 1, -1], 30.0)
+    return grid([int(44 / s) for s in spacing], spacing, np.add(THERE, [2, 1, -1]), 30.0)
 
 
 def small_turns_and_shifts(count, seed=1):
@@ -78,10 +78,10 @@ def test_the_rim_lies_along_the_direction_that_the_images_leave_open():
     rng = np.random.default_rng(3)
     samples = [shifted(0, 0, v) @ POSE for v in rng.normal(0, 2.0, 60)]
     levels = certainty_label(inclusion_probability(lump(), ultrasound(), POSE, samples))
-    assert value_at(levels, THERE + [0, 0, 11.0]) == 1
-    assert value_at(levels, THERE + [11.0, 0, 0]) == 2
-    assert value_at(levels, THERE + [0, 0, 13.0]) == 1
-    assert value_at(levels, THERE + [13.0, 0, 0]) == 0
+    assert value_at(levels, np.add(THERE, [0, 0, 11.0])) == 1
+    assert value_at(levels, np.add(THERE, [11.0, 0, 0])) == 2
+    assert value_at(levels, np.add(THERE, [0, 0, 13.0])) == 1
+    assert value_at(levels, np.add(THERE, [13.0, 0, 0])) == 0
 
 
 def test_both_labels_lie_on_the_ultrasound_s_grid_with_their_types():

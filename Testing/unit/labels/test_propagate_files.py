@@ -44,7 +44,11 @@ def register(folder, samples):
 def propagate(folder, **more):
     out = more.pop("out", folder / "tumor.nii.gz")
     return propagate_files(
-        registration=folder / "registration.json", label=folder / "label.nii.gz", us=folder / "us.nii.gz", out=out, **more
+        registration=folder / "registration.json",
+        label=folder / "label.nii.gz",
+        us=folder / "us.nii.gz",
+        out=out,
+        **more,
     )
 
 

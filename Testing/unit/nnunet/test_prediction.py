@@ -1,6 +1,7 @@
 """Prediction against nnU-Net's own predictor, pixel by pixel."""
 
 import io
+import json
 from contextlib import redirect_stdout
 
 import numpy as np
@@ -52,6 +53,38 @@ def test_a_volume_gets_what_nnunets_predictor_makes_of_its_exported_slices(
         assert 0.02 < expected_label.mean() < 0.98
         np.testing.assert_array_equal(np.take(label, item.index, axis), expected_label)
         np.testing.assert_allclose(np.take(probability, item.index, axis), expected[1], atol=1e-6)
+
+
+def test_a_model_in_the_form_of_the_published_ones_predicts_the_same(us, untrained_model):
+    expected = sitk.GetArrayFromImage(predict_volume(us, untrained_model, directions=["k"], folds=[0]).label)
+    make_like_published(untrained_model)
+    with pytest.warns(UserWarning, match="old nnU-Net plans format"):
+        found = sitk.GetArrayFromImage(predict_volume(us, untrained_model, directions=["k"], folds=[0]).label)
+    np.testing.assert_array_equal(found, expected)
+
+
+def make_like_published(folder):
+    """Plans as nnU-Net 2.2 wrote them, the early stopping trainer's name, and the best checkpoint."""
+    import torch
+
+    plans = json.loads((folder / "plans.json").read_text())
+    configuration = plans["configurations"]["2d"]
+    old = configuration.pop("architecture")["arch_kwargs"]
+    configuration |= {
+        "UNet_class_name": "PlainConvUNet",
+        "UNet_base_num_features": 4,
+        "unet_max_num_features": 8,
+        "n_conv_per_stage_encoder": old["n_conv_per_stage"],
+        "n_conv_per_stage_decoder": old["n_conv_per_stage_decoder"],
+        "num_pool_per_axis": [2, 2],
+        "pool_op_kernel_sizes": old["strides"],
+        "conv_kernel_sizes": old["kernel_sizes"],
+    }
+    (folder / "plans.json").write_text(json.dumps(plans))
+    file = folder / "fold_0" / "checkpoint_final.pth"
+    checkpoint = torch.load(file, weights_only=False) | {"trainer_name": "nnUNetTrainerWithESandDA5"}
+    torch.save(checkpoint, folder / "fold_0" / "checkpoint_best.pth")
+    file.unlink()
 
 
 def test_three_directions_are_fused_by_the_mean_of_their_probabilities(us, untrained_model):
@@ -151,8 +184,6 @@ def test_a_coloured_image_and_one_with_nan_are_refused(untrained_model, tmp_path
 
 
 def test_a_model_of_the_3d_configuration_is_refused(untrained_model):
-    import json
-
     plans = json.loads((untrained_model / "plans.json").read_text())
     plans["configurations"]["2d"]["patch_size"] = [16, 32, 32]
     (untrained_model / "plans.json").write_text(json.dumps(plans))

@@ -92,3 +92,11 @@ def test_mutual_information_returns_from_a_close_start(pair):
     initial = pose((1.5, -1.0, 1.0), (0, 1, 0), 2.0) @ TRUTH
     matrix, _ = register_mattes(us, mri, scene.mask, initial)
     assert distance_mm(us, matrix, TRUTH) < 1.5
+
+
+def test_a_local_search_finds_the_optimum_beside_the_start_only(pair):
+    mri, us = pair
+    near, far = pose((2.0, -1.5, 1.0), (0, 1, 0), 3.0) @ TRUTH, pose((16, -12, 8)) @ TRUTH
+    settings = SearchSettings(lattice_kept=24, climbers=(24, 8, 4), local=True)
+    assert distance_mm(us, found_pose(mri, us, near, settings), TRUTH) < 0.5
+    assert distance_mm(us, found_pose(mri, us, far, settings), TRUTH) > 5.0
