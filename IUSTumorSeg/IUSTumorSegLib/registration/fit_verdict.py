@@ -57,7 +57,7 @@ def _run_simulated(seed: int, kind: str) -> dict[str, Any]:
 
     rng = np.random.default_rng([seed, 17])
     contrast = CONTRASTS[seed % 3]
-    options = {"brain_shift_mm": float(rng.uniform(0.5, 4)), "mri_margin_mm": 30.0}
+    options: dict[str, Any] = {"brain_shift_mm": float(rng.uniform(0.5, 4)), "mri_margin_mm": 30.0}
     case = simulate_case(seed, contrasts=(contrast,), navigation_mm=float(rng.uniform(3, 20)),
                          navigation_deg=float(rng.uniform(1, 14)), **options)  # fmt: skip
     us, mri, initial = case.us, case.mris[contrast], np.eye(4)
@@ -181,7 +181,7 @@ def _origin(runs: list[dict[str, Any]], right: np.ndarray) -> dict[str, Any]:
 
 def cross_validated(runs: list[dict[str, Any]], parts: int = 5) -> dict[str, float]:
     """Silent failures, false alarms, AUC and calibration error on runs that were left out of the fit, by patient."""
-    from .verdict import VerdictModel, judge
+    from .verdict import judge, model_from
 
     seeds = sorted({run["name"].split("-")[1] + run["kind"][:4] for run in runs})
     probability, verdicts = np.zeros(len(runs)), [""] * len(runs)
@@ -189,7 +189,7 @@ def cross_validated(runs: list[dict[str, Any]], parts: int = 5) -> dict[str, flo
         held = {seed for n, seed in enumerate(seeds) if n % parts == part}
         inside = [run["name"].split("-")[1] + run["kind"][:4] in held for run in runs]
         content = fit([run for run, out in zip(runs, inside, strict=True) if not out])
-        model = VerdictModel(**{k: tuple(v) if isinstance(v, list) else v for k, v in content.items()})
+        model = model_from(content)
         for n in np.flatnonzero(inside):
             judgement = judge(runs[n]["features"], model)
             probability[n], verdicts[n] = judgement.success_probability or 0.0, judgement.verdict

@@ -41,8 +41,13 @@ class VerdictModel:
 @cache
 def load_model(path: Path = MODEL_FILE) -> VerdictModel:
     """The shipped weights."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return VerdictModel(**{k: tuple(v) if isinstance(v, list) else v for k, v in content.items()})
+    return model_from(json.loads(path.read_text(encoding="utf-8")))
+
+
+def model_from(content: dict[str, Any]) -> VerdictModel:
+    """The weights as they stand in JSON."""
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+    return VerdictModel(**values)
 
 
 def judge(features: Mapping[str, float], model: VerdictModel | None = None) -> Judgement:
