@@ -117,6 +117,7 @@ def export(
         str, typer.Option(help="Smallest tumour areas in mm²; the lowest is written, each is a split.")
     ] = "0",
     folds: Annotated[int, typer.Option(help="Folds; a patient is in one only.")] = 5,
+    empty_share: Annotated[float, typer.Option(help="Share of slices without tumour, from 0 to below 1.")] = 0.0,
     json_progress: JsonProgressOption = False,
 ) -> None:
     """Cut labelled ultrasound volumes into 2D slices for nnU-Net."""
@@ -125,7 +126,13 @@ def export(
     areas = numbers(min_area, "smallest areas in mm²")
     result = run(
         lambda progress: export_slices(
-            cases=cases, dataset=dataset, out=out, min_area_mm2=areas, folds=folds, progress=progress
+            cases=cases,
+            dataset=dataset,
+            out=out,
+            min_area_mm2=areas,
+            folds=folds,
+            empty_share=empty_share,
+            progress=progress,
         ),
         json_progress,
     )
@@ -143,7 +150,12 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Epochs; the trainer's own number if left out.")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: SeedOption = 0,
+    min_area: Annotated[
+        float | None, typer.Option(help="One of the export's cut-offs in mm²; the lowest if left out.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that augment slices beside the training.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a training that was begun.")] = False,
     json_progress: JsonProgressOption = False,
 ) -> None:
     """Train nnU-Net's 2D configuration on a data set of slices."""
@@ -152,7 +164,7 @@ def train(
     result = run(
         lambda progress: train_network(
             dataset=dataset, raw=raw, out=out, fold=fold, trainer=trainer, epochs=epochs, device=device, seed=seed,
-            resume=resume, progress=progress,
+            min_area_mm2=min_area, workers=workers, resume=resume, overwrite=overwrite, progress=progress,
         ),
         json_progress,
     )  # fmt: skip

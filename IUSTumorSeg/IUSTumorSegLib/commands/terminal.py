@@ -10,6 +10,7 @@ import typer
 from ..errors import BadInput, Cancelled, Failed
 from ..jobs.interruption import cancel_on_signals
 from ..jobs.progress import JsonProgress, Progress
+from ..jobs.threads import let_threads_sleep
 
 Result = TypeVar("Result")
 
@@ -19,6 +20,7 @@ EXIT_FAILED, EXIT_BAD_INPUT, EXIT_CANCELLED = 1, 2, 130
 def run(work: Callable[[Progress], Result], json_progress: bool) -> Result:
     """Run `work` with progress; errors become one sentence on standard error and an exit code."""
     cancel_on_signals()
+    let_threads_sleep()
     try:
         with _progress(json_progress) as progress:
             return work(progress)

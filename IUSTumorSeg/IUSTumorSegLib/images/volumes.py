@@ -1,7 +1,7 @@
 """Read and write volumes; what cannot be used is refused with a sentence, before any work."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -80,9 +80,25 @@ def _read_file(path: Path, what: str) -> "sitk.Image":
                 "convert it to grey",
             )
         reader.SetOutputPixelType(sitk.sitkFloat32)
-        return reader.Execute()
+        image = reader.Execute()
     except RuntimeError as error:
         raise _explain(error, path, what) from error
+    if _nifti_has_nan(path):
+        raise BadInput(f"finite values in the {what}", f"NaN or infinite voxels in {path}", "export the image again")
+    return image
+
+
+def _nifti_has_nan(path: Path) -> bool:
+    """Whether a NIfTI file holds NaN or infinity, which ITK silently reads as 0."""
+    if not path.name.endswith((".nii", ".nii.gz")):
+        return False
+    try:
+        import nibabel
+    except ImportError:  # in Slicer's Python, where volumes come from the scene as NRRD
+        return False
+    loaded: Any = nibabel.load(path)
+    stored = loaded.dataobj
+    return np.issubdtype(stored.dtype, np.floating) and not np.isfinite(np.asarray(stored)).all()
 
 
 def _explain(error: RuntimeError, path: Path, what: str) -> BadInput:

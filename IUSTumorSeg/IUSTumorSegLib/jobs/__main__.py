@@ -15,12 +15,14 @@ from ..errors import BadInput, Cancelled, Failed
 from .interruption import cancel_on_signals
 from .progress import JsonProgress
 from .tasks import run_task
+from .threads import let_threads_sleep
 
 
 def main(request: Path) -> int:
     """Run the request and return the exit code; the last line of progress says how it ended."""
     progress = JsonProgress(_take_over_stdout())
     cancel_on_signals()
+    let_threads_sleep()
     try:
         content = json.loads(request.read_text(encoding="utf-8"))
         run_task(content["task"], content["arguments"], progress)

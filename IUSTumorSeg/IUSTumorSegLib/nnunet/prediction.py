@@ -16,8 +16,8 @@ import numpy as np
 from ..atomic_files import check_output_folder
 from ..errors import BadInput
 from ..jobs.progress import Progress, silent
+from ..jobs.threads import let_threads_sleep
 from ..slices.cut import DIRECTIONS, check_directions, grey_values, in_plane_spacing, plane, plane_count, put_plane
-from .threads import let_threads_sleep
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

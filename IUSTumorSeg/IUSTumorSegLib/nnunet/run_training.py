@@ -21,8 +21,8 @@ from typing import Any
 
 from ..atomic_files import write_json_atomic
 from ..jobs.progress import Progress
+from ..jobs.threads import let_threads_sleep
 from ..version import VERSION
-from .threads import let_threads_sleep
 from .trainer_search import find_trainer
 from .training import CONFIGURATION, PARENT_VARIABLE, RECORD_FILE, TrainingRequest, splits_of
 from .training_curve import CURVE_FILE, Epoch, curve_of, write_curve
@@ -35,7 +35,6 @@ LAST_RESORT_S = 2.0
 def run_training(request: TrainingRequest, progress: Progress) -> None:
     """Fingerprint, plan, preprocess and train; writes nnU-Net's files, `training_curve.csv` and `training.json`."""
     _end_with_parent()
-    _let_workers_be_ended()
     let_threads_sleep()
     _set_environment(request)
     from .planning import data_fingerprint, prepare_dataset
@@ -202,15 +201,6 @@ def _watch_parent(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(LAST_RESORT_S)
     os.killpg(os.getpgrp(), signal.SIGKILL)
-
-
-def _let_workers_be_ended() -> None:
-    """Give forked workers the default answer to SIGTERM, with which nnU-Net ends its pools.
-
-    They would inherit this process's handler, whose exception a worker takes for a failed task, and live on.
-    """
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def _end_workers() -> None:

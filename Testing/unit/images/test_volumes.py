@@ -86,6 +86,17 @@ def test_a_direction_that_is_not_orthonormal_is_refused(write, tmp_path):
         read_volume(tmp_path / "image.mha", "MRI")
 
 
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_nan_in_nifti_is_refused_although_itk_reads_it_as_zero(ending, tmp_path):
+    import nibabel
+
+    array = np.random.default_rng(0).random((5, 6, 7)).astype(np.float32)
+    array[2, 2, 2] = np.nan
+    nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / f"image{ending}")
+    with pytest.raises(BadInput, match="NaN or infinite"):
+        read_volume(tmp_path / f"image{ending}", "ultrasound")
+
+
 def test_an_all_zero_label_is_refused(tmp_path):
     write_volume(sitk.Image(4, 4, 4, sitk.sitkUInt8), tmp_path / "label.nii.gz")
     with pytest.raises(BadInput, match="only zeros"):
