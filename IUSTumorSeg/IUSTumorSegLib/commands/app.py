@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from ..version import VERSION
+from .benchmark import app as benchmark_app
 from .terminal import numbers, run
 
 app = typer.Typer(
     name="iustumorseg", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
     help="MRI-ultrasound registration and brain-tumour segmentation on intra-operative ultrasound. No medical device.",
 )  # fmt: skip
+app.add_typer(benchmark_app, name="benchmark")
 
 JsonProgressOption = Annotated[
     bool, typer.Option("--json-progress", help="Print one JSON object a line instead of a bar.")

@@ -18,7 +18,7 @@ from ..atomic_files import check_output_folder
 from ..errors import BadInput, Failed
 from ..jobs.progress import Progress, silent
 from ..jobs.threads import let_threads_sleep
-from .demo_files import DemoFiles, DemoPatient
+from .demo_files import DATASET, DemoFiles, DemoPatient
 
 if TYPE_CHECKING:
     from ..nnunet.training import TrainedNetwork
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 FIRST_SEED = 7
 FEWEST_PATIENTS = 3
-DATASET = "501_SimulatedBrainUltrasound"
 CUT_OFFS_MM2 = (15.0, 75.0)
-EMPTY_SHARE = 0.2
 EPOCHS = 14
 EMPTY_SHARE = 0.3  # slices without tumour teach the network where there is none
 
@@ -167,7 +165,6 @@ def export_training_slices(files: DemoFiles, progress: Progress) -> None:
         min_area_mm2=CUT_OFFS_MM2,
         folds=len(files.training_patients),
         empty_share=EMPTY_SHARE,
-        empty_share=EMPTY_SHARE,
         progress=progress,
     )
 
@@ -230,7 +227,7 @@ def show(files: DemoFiles, network: "TrainedNetwork", seconds: dict[str, float],
     from .pictures import draw_pictures
     from .report import write_report
 
-    findings = read_findings(files, network, CUT_OFFS_MM2, dict(seconds))
+    findings = read_findings(files, network, dict(seconds))
     progress("report", 0, 2, "Drawing pictures in Slicer's slice views")
     with start_application() as application:
         pictures = draw_pictures(files, application)

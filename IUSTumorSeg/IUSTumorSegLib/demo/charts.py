@@ -43,7 +43,7 @@ def slice_chart(slices: Sequence[Slice]) -> str:
     counts = {direction: area_counts(slices, direction) for direction in DIRECTION_COLORS}
     largest = max(1, *(n for row in counts.values() for n in row))
     y = _scale(0, largest * 1.1, bottom, top)
-    group = (WIDTH - left - 20) / len(AREA_EDGES_MM2)
+    group = (WIDTH - left - 20) / len(area_labels())
     parts = []
     for value in _ticks(largest * 1.1, 4):
         parts += _grid_line(left, WIDTH - 20, y(value), f"{value:g}")
@@ -62,16 +62,16 @@ def slice_chart(slices: Sequence[Slice]) -> str:
 
 
 def area_counts(slices: Sequence[Slice], direction: str) -> list[int]:
-    """How many slices of a direction fall between the edges in `AREA_EDGES_MM2`, the last being open."""
-    upper = [*AREA_EDGES_MM2[1:], float("inf")]
+    """How many slices of a direction hold no tumour, and how many fall between `AREA_EDGES_MM2`, the last being open."""
     areas = [item.tumor_area_mm2 for item in slices if item.direction == direction]
-    return [sum(low <= area < high for area in areas) for low, high in zip(AREA_EDGES_MM2, upper, strict=True)]
+    ranges = pairwise((*AREA_EDGES_MM2, math.inf))
+    return [areas.count(0), *(sum(area > 0 and low <= area < high for area in areas) for low, high in ranges)]
 
 
 def area_labels() -> list[str]:
     """Names of the ranges of `area_counts`."""
-    pairs = pairwise(AREA_EDGES_MM2)
-    return [*(f"{low}–{high}" if low else f"under {high}" for low, high in pairs), f"{AREA_EDGES_MM2[-1]} and more"]
+    between = [f"{low}–{high}" if low else f"under {high}" for low, high in pairwise(AREA_EDGES_MM2)]
+    return ["none", *between, f"{AREA_EDGES_MM2[-1]} and more"]
 
 
 def training_chart(curve: Sequence[Epoch]) -> str:

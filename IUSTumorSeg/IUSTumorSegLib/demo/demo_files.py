@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+DATASET = "501_SimulatedBrainUltrasound"
+
 
 @dataclass(frozen=True)
 class DemoPatient:
@@ -97,6 +99,11 @@ class DemoFiles:
     def raw(self) -> Path:
         """nnU-Net's raw data sets."""
         return self.out / "nnUNet_raw"
+
+    @property
+    def dataset(self) -> Path:
+        """The exported data set."""
+        return self.raw / f"Dataset{DATASET}"
 
     @property
     def networks(self) -> Path:

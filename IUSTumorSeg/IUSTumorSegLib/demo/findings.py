@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..nnunet.training import TrainedNetwork
 from ..nnunet.training_curve import Epoch, read_curve
@@ -47,12 +48,12 @@ class DemoFindings:
     patients: tuple[PatientFindings, ...]
     slices: tuple[Slice, ...]
     cut_offs_mm2: tuple[float, ...]
+    empty_share: float
     curve: tuple[Epoch, ...]
     prediction: Overlaps
     navigation_mm: float
     navigation_deg: float
     landmarks: int
-    dataset: str
     model: str
     seconds: dict[str, float]
 
@@ -65,24 +66,22 @@ class DemoFindings:
 LEARNED, WATCHED, HELD_OUT = "trained on", "watched during training", "held out"
 
 
-def read_findings(
-    files: DemoFiles, network: TrainedNetwork, dataset: str, cut_offs_mm2: tuple[float, ...], seconds: dict[str, float]
-) -> DemoFindings:
-    """Collect the results of a demo; `dataset` and `cut_offs_mm2` as given to the export."""
-    raw = files.raw / f"Dataset{dataset}"
-    slices = read_manifest(raw / MANIFEST_FILE)
-    roles = _roles(files, slices, json.loads((raw / "splits_final.json").read_text(encoding="utf-8"))[0])
-    truth = json.loads(files.held_out.truth.read_text(encoding="utf-8"))
+def read_findings(files: DemoFiles, network: TrainedNetwork, seconds: dict[str, float]) -> DemoFindings:
+    """Collect the results of a demo; `seconds` that each stage took are passed on."""
+    slices = read_manifest(files.dataset / MANIFEST_FILE)
+    export = _read(files.dataset / "dataset.json")["iustumorseg"]
+    roles = _roles(files, slices, _read(files.dataset / "splits_final.json")[0])
+    truth = _read(files.held_out.truth)
     return DemoFindings(
         patients=tuple(_patient(patient, roles[patient.name]) for patient in files.patients),
         slices=tuple(slices),
-        cut_offs_mm2=cut_offs_mm2,
+        cut_offs_mm2=tuple(export["min_area_mm2"]),
+        empty_share=export["empty_share"],
         curve=tuple(read_curve(network.curve)),
         prediction=_overlaps(files.prediction_scores),
         navigation_mm=truth["navigation_error"]["translation_mm"],
         navigation_deg=truth["navigation_error"]["rotation_deg"],
         landmarks=truth["landmarks"]["n"],
-        dataset=dataset,
         model=network.model_folder.resolve().relative_to(files.out.resolve()).as_posix(),
         seconds=seconds,
     )
@@ -100,7 +99,7 @@ def _roles(files: DemoFiles, slices: list[Slice], fold: Split) -> dict[str, str]
 
 def _patient(patient: DemoPatient, role: str) -> PatientFindings:
     registration = read_registration(patient.registration)
-    truth = json.loads(patient.truth.read_text(encoding="utf-8"))
+    truth = _read(patient.truth)
     marks = registration.landmarks
     if marks is None:
         raise ValueError(f"{patient.registration} holds no landmark error")
@@ -120,5 +119,9 @@ def _patient(patient: DemoPatient, role: str) -> PatientFindings:
 
 
 def _overlaps(scores: Path) -> Overlaps:
-    means = json.loads(scores.read_text(encoding="utf-8"))["mean"]
+    means = _read(scores)["mean"]
     return Overlaps(means["dice"], means["precision"], means["recall"], means["false_negative_rate"])
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

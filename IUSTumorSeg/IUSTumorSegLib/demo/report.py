@@ -12,6 +12,7 @@ import numpy as np
 from ..atomic_files import write_text_atomic
 from ..version import VERSION
 from .charts import landmark_chart, slice_chart, training_chart
+from .demo_files import DATASET
 from .findings import LEARNED, WATCHED, DemoFindings, Overlaps, PatientFindings
 from .pictures import FIELD_MM, Pictures, Row
 
@@ -29,6 +30,7 @@ def write_report(findings: DemoFindings, pictures: Pictures, path: Path) -> None
 def _numbers(findings: DemoFindings) -> dict[str, str]:
     patients, slices = findings.patients, findings.slices
     lowest, *larger = findings.cut_offs_mm2
+    empty = sum(item.tumor_area_mm2 == 0 for item in slices)
     kept = (f"{sum(item.tumor_area_mm2 >= area for item in slices)} from {area:g} mm²" for area in larger)
     return {
         "before_mm": f"{np.mean([patient.before_mm for patient in patients]):.1f}",
@@ -42,6 +44,8 @@ def _numbers(findings: DemoFindings) -> dict[str, str]:
         "landmark_count": str(findings.landmarks),
         "held_out": escape(findings.held_out.name),
         "field_mm": f"{FIELD_MM:g}",
+        "tumor_slice_count": str(len(slices) - empty),
+        "empty_slice_count": str(empty),
         "lowest_cut_off": f"{lowest:g}",
         "larger_cut_offs": ", ".join(kept) or "none here",
         "epoch_count": str(len(findings.curve)),
@@ -114,9 +118,9 @@ def _commands(findings: DemoFindings) -> str:
         f" | --mri-tumor {name}/mri_tumor.nii.gz --landmarks {name}/landmarks.tag",
         f"propagate --registration {name}/registration.json --label {name}/mri_tumor.nii.gz"
         f" | --us {name}/us.nii.gz --out {name}/us_tumor_from_mri.nii.gz",
-        f"export --cases cases.csv --dataset {findings.dataset} --out nnUNet_raw --min-area {areas}"
-        f" | --folds {len(findings.patients) - 1}",
-        f"train --dataset {findings.dataset[:3]} --raw nnUNet_raw --out networks --fold 0 --epochs {len(findings.curve)}",
+        f"export --cases cases.csv --dataset {DATASET} --out nnUNet_raw --min-area {areas}"
+        f" | --folds {len(findings.patients) - 1} --empty-share {findings.empty_share:g}",
+        f"train --dataset {DATASET[:3]} --raw nnUNet_raw --out networks --fold 0 --epochs {len(findings.curve)}",
         f"predict --input {name}/us.nii.gz --out {name}/us_tumor_predicted.nii.gz | --model {findings.model}",
         f"evaluate --truth {name}/us_tumor_truth.nii.gz --prediction {name}/us_tumor_predicted.nii.gz"
         f" | --out {name}/prediction",

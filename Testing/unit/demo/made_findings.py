@@ -13,17 +13,17 @@ def made_findings(reason: str = "It stands out.") -> DemoFindings:
     return DemoFindings(
         patients=tuple(_patient(number, role, reason) for number, role in enumerate(roles, start=1)),
         slices=tuple(
-            Slice("case001", "patient001", direction, index, 40.0 * (index + 1), "mri", "accept", None)
+            Slice("case001", "patient001", direction, index, 40.0 * index, "mri", "accept", None)
             for direction in "ijk"
             for index in range(20)
         ),
         cut_offs_mm2=(15.0, 75.0),
+        empty_share=0.05,
         curve=tuple(Epoch(n, 1.0 / n - 0.5, 1.2 / n - 0.4, 0.1 * n, 0.1 * n, 0.01, 3.0) for n in range(1, 8)),
         prediction=Overlaps(0.8125, 0.75, 0.886, 0.114),
         navigation_mm=8.0,
         navigation_deg=6.0,
         landmarks=15,
-        dataset="501_SimulatedBrainUltrasound",
         model="networks/model",
         seconds={"simulate": 12.3, "train": 80.0},
     )

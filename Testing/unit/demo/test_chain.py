@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from IUSTumorSegLib.demo.chain import run_demo
+from IUSTumorSegLib.demo.chain import CUT_OFFS_MM2, EMPTY_SHARE, run_demo
 from IUSTumorSegLib.demo.demo_files import DemoFiles
 from IUSTumorSegLib.errors import BadInput
 from IUSTumorSegLib.images.volumes import read_label, read_volume
 from IUSTumorSegLib.registration.landmarks import mean_landmark_error_mm, read_tag
 from IUSTumorSegLib.registration.registration_files import read_registration
-from IUSTumorSegLib.slices.cut import cut_slices
+from IUSTumorSegLib.slices.cut import SliceSelection, cut_slices
 from IUSTumorSegLib.slices.manifest import read_manifest
 
 PATIENTS, SEED = 3, 7
+SELECTION = SliceSelection(min_area_mm2=CUT_OFFS_MM2[0], empty_share=EMPTY_SHARE)
 
 # A busy machine takes its time; alone, two processors need some eighty seconds.
 pytestmark = pytest.mark.timeout(900)
@@ -69,7 +70,9 @@ def test_no_slice_of_the_held_out_patient_is_trained_on(demo):
     raw = next(files.raw.iterdir())
     exported = {pixels(sitk.ReadImage(str(path))) for path in (raw / "imagesTr").iterdir()}
     us = read_volume(files.held_out.us, "ultrasound")
-    held_out = {pixels(item.image) for item in cut_slices(us, read_label(files.held_out.us_tumor_truth))}
+    held_out = {
+        pixels(item.image) for item in cut_slices(us, read_label(files.held_out.us_tumor_truth), SliceSelection())
+    }
     assert len(exported) > 50
     assert not exported & held_out
 
@@ -84,7 +87,7 @@ def test_training_labels_are_the_carried_over_ones_not_the_truth(demo):
     raw = next(files.raw.iterdir())
     patient = files.training_patients[0]
     us = read_volume(patient.us, "ultrasound")
-    carried = cut_slices(us, read_label(patient.us_tumor_from_mri), min_area_mm2=15.0)
+    carried = cut_slices(us, read_label(patient.us_tumor_from_mri), SELECTION)
     names = [item.name for item in read_manifest(raw / "manifest.csv") if item.case == "case001"]
     exported = [pixels(sitk.ReadImage(str(raw / "labelsTr" / f"{name}.nii.gz"))) for name in names]
     assert exported == [pixels(item.label) for item in carried]
@@ -105,11 +108,10 @@ def test_the_report_shows_every_patient_and_the_files_prediction(demo):
 def test_the_scene_opens_with_the_registered_pair_and_three_segmentations_on_the_ultrasound(demo, scene):
     from IUSTumorSegLib.scene.cases import nodes_of_class
     from IUSTumorSegLib.scene.nodes import image_from_volume, matrix_of
-    from IUSTumorSegLib.scene.scene_files import read_scene
     from IUSTumorSegLib.scene.segmentations import labelmap_from_segmentation
 
     files = demo[0]
-    read_scene(scene, files.scene)
+    assert scene.ReadFromMRB(str(files.scene), True)
     volumes = {node.GetName(): node for node in nodes_of_class(scene, "vtkMRMLScalarVolumeNode")}
     us, mri = volumes["Ultrasound (simulated)"], volumes["FLAIR (simulated)"]
     pose = read_registration(files.held_out.registration).mri_to_us_ras

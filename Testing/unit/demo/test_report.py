@@ -83,7 +83,9 @@ def test_the_report_says_at_the_top_that_the_patients_are_simulated(page):
 
 
 def test_the_report_holds_the_numbers_it_was_given(page):
-    for expected in ("8.2", "0.9", "0.812", "0.750", "0.886", "0.114", "0.93", "60", "57 from 75 mm²", "undefined"):
+    numbers = ("8.2", "0.9", "0.812", "0.750", "0.886", "0.114", "0.93", "60", "undefined")
+    sentences = ("57 slices with at least 15 mm²", "3 without any", "54 from 75 mm²")
+    for expected in (*numbers, *sentences):
         assert expected in page.text, expected
     assert "simulated-01 and simulated-02" in page.text
     assert "simulated-03 is watched" in page.text
@@ -118,7 +120,8 @@ def test_the_bars_count_every_slice_once():
     counts = [area_counts(slices, direction) for direction in "ijk"]
     assert sum(map(sum, counts)) == len(slices)
     assert len(counts[0]) == len(area_labels())
-    assert counts[0][0] == sum(item.tumor_area_mm2 < 75 for item in slices if item.direction == "i")
+    assert [row[0] for row in counts] == [1, 1, 1]
+    assert counts[0][1] == sum(0 < item.tumor_area_mm2 < 75 for item in slices if item.direction == "i")
 
 
 def test_longer_errors_are_drawn_further_to_the_right():
