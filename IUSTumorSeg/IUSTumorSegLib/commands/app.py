@@ -58,6 +58,7 @@ def register(
     initial: Annotated[Path | None, typer.Option(help="Transform to start from (.tfm), MRI to ultrasound.")] = None,
     method: Annotated[str, typer.Option(help="lc2 or mattes.")] = "lc2",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    dof: Annotated[str, typer.Option(help="rigid, or affine where held-out parts of the ultrasound say so.")] = "rigid",
     local: Annotated[
         bool, typer.Option("--local", help="Refine from the start only, within some millimetres.")
     ] = False,
@@ -71,7 +72,7 @@ def register(
     result = run(
         lambda progress: register_files(
             mri=mri, us=us, out=out, mri_tumor=mri_tumor, landmarks=landmarks, initial=initial, method=method,
-            device=device, seed=seed, local=local, progress=progress,
+            device=device, seed=seed, local=local, dof=dof, progress=progress,
         ),
         json_progress,
     )  # fmt: skip

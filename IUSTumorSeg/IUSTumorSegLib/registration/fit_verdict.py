@@ -66,9 +66,9 @@ def _run_simulated(seed: int, kind: str) -> dict[str, Any]:
         us = other.us
         initial[:3, 3] = grid_center_ras(us) - grid_center_ras(mri)
     if kind == "mirrored":
-        middle = grid_center_ras(mri)
-        mri = sitk.Flip(mri, [True, False, False])
-        initial[:3, 3] = middle - grid_center_ras(mri)
+        flipped = sitk.Flip(mri, [True, False, False])
+        flipped.CopyInformation(mri)  # Flip turns the axes too, which leaves the anatomy where it was
+        mri = flipped
     result = register_images(us, [mri], initial)
     error = 20.0
     if kind == "own":

@@ -3,6 +3,9 @@
 A pose p = (w, t) holds a rotation vector w in degrees and a translation t in mm. It displaces the ultrasound's points,
 x -> R(w)(x - c) + c + t, where c is the centre of the field of view; with the initial transform T0 (MRI to ultrasound)
 the registration it stands for is T = P^-1 T0. Rotating about c keeps rotation and translation nearly independent.
+
+Six further numbers, where given, stretch and shear: x -> R(w) S (x - c) + c + t, with S = I plus the symmetric matrix of
+(xx, yy, zz, yz, xz, xy) in percent.
 """
 
 from dataclasses import dataclass
@@ -30,7 +33,7 @@ class PoseSpace:
     initial_mri_to_us_ras: np.ndarray
 
     def us_to_mri(self, poses: "torch.Tensor") -> "torch.Tensor":
-        """4x4 matrices (n, 4, 4) from the ultrasound's world to the MRI's, for poses (n, 6); differentiable."""
+        """4x4 matrices (n, 4, 4) from the ultrasound's world to the MRI's, for poses (n, 6 or 12); differentiable."""
         import torch
 
         rotation, offset = self._displacement(poses)
@@ -85,8 +88,19 @@ class PoseSpace:
         import torch
 
         rotation = rotation_matrices(torch.deg2rad(poses[:, :3]))
+        if poses.shape[1] == 12:
+            rotation = rotation @ _stretches(poses[:, 6:])
         center = torch.as_tensor(self.center_ras, dtype=poses.dtype, device=poses.device)
-        return rotation, center + poses[:, 3:] - rotation @ center
+        return rotation, center + poses[:, 3:6] - rotation @ center
+
+
+def _stretches(percent: "torch.Tensor") -> "torch.Tensor":
+    """I plus symmetric matrices (n, 3, 3) of their entries (n, 6) in percent."""
+    import torch
+
+    xx, yy, zz, yz, xz, xy = (percent / 100).unbind(-1)
+    rows = torch.stack([xx, xy, xz, xy, yy, yz, xz, yz, zz], -1).reshape(-1, 3, 3)
+    return rows + torch.eye(3, dtype=percent.dtype, device=percent.device)
 
 
 def rotation_matrices(vectors: "torch.Tensor") -> "torch.Tensor":

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 # One unit of a pose is 1 mm or this many degrees: at the sector's usual radius both displace it about as far.
 DEG_PER_UNIT = 2.0
+PERCENT_PER_UNIT = 1.0
 SCALE = (DEG_PER_UNIT,) * 3 + (1.0,) * 3
 
 Objective = Callable[["torch.Tensor"], "torch.Tensor"]
@@ -22,14 +23,14 @@ def ascend(
     """Follow the derivatives from each of `poses` (n, 6) at once; returns the best pose seen of each, with its score.
 
     Adam's rule (Kingma & Ba 2015) with a step that shrinks geometrically from `first_step` to `last_step` units. The
-    result has a seventh column, the score.
+    result has one more column, the score. Poses of twelve numbers stretch too, a unit being 1 %.
     """
     import torch
 
-    scale = torch.tensor(SCALE, device=poses.device)
+    scale = torch.tensor((SCALE + (PERCENT_PER_UNIT,) * 6)[: poses.shape[1]], device=poses.device)
     units = (poses / scale).clone()
     mean, square = torch.zeros_like(units), torch.zeros_like(units)
-    best = torch.full((len(poses), 7), -np.inf, device=poses.device)
+    best = torch.full((len(poses), poses.shape[1] + 1), -np.inf, device=poses.device)
     for step in range(steps):
         units.requires_grad_(True)
         scores = objective(units * scale)
@@ -90,7 +91,7 @@ def distinct(
 def _keep_best(best: "torch.Tensor", poses: "torch.Tensor", scores: "torch.Tensor") -> "torch.Tensor":
     import torch
 
-    better = scores > best[:, 6]
+    better = scores > best[:, -1]
     return torch.where(better[:, None], torch.cat([poses, scores[:, None]], dim=1), best)
 
 

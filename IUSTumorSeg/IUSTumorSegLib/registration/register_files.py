@@ -1,7 +1,7 @@
 """The command `register`: from an MRI and an ultrasound on disk to a registration with its verdict and its picture."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,17 @@ from .comparison_picture import COMPARISON_FILE, write_comparison
 from .landmarks import Landmarks, mean_landmark_error_mm, read_tag
 from .registration import Candidate, Judgement, LandmarkErrors, Registration
 from .registration_files import fingerprint, write_registration
+from .search import SearchSettings
 from .transform_files import read_transform
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+    from .engine import EngineResult
+
 METHODS = ("lc2", "mattes")
 DEVICES = ("auto", "cpu", "cuda")
+DEGREES_OF_FREEDOM = ("rigid", "affine")
 
 
 @dataclass(frozen=True)
@@ -58,21 +62,23 @@ def register_files(
     device: str = "auto",
     seed: int = 0,
     local: bool = False,
+    dof: str = "rigid",
     progress: Progress = silent,
 ) -> Registration:
     """Register `mri` (one contrast or several in one frame of reference) rigidly to `us` and write the result to `out`.
 
     Writes `registration.json`, `mri_to_us.tfm` and `comparison.png`. `mri_tumor` only centres the picture; `landmarks`
     only measure the error; `initial` replaces the pose in which the files stand; `local` refines from there instead of
-    searching everything that a navigation error can be. Raises `BadInput` before any work.
+    searching everything that a navigation error can be; `dof="affine"` tries stretch and shear, and keeps them only where
+    they explain held-out parts of the ultrasound significantly better. Raises `BadInput` before any work.
     """
     started = time.perf_counter()
     check_output_folder(out)
-    _check_choices(method, device)
+    _check_choices(method, device, dof)
     device = _device(device)
     progress("read", 0, 1, "Reading the images")
     inputs = _read(mri, us, mri_tumor, landmarks, initial)
-    result = _run(inputs, method, device, seed, local, progress)
+    result = _run(inputs, method, SearchSettings(seed=seed, device=device, local=local), dof, progress)
     progress("write", 0, 1, "Writing the result and its picture")
     registration = Registration(
         mri=tuple(fingerprint(Path(path)) for path in mri),
@@ -96,11 +102,16 @@ def register_files(
     return registration
 
 
-def _check_choices(method: str, device: str) -> None:
+def _check_choices(method: str, device: str, dof: str) -> None:
     if method not in METHODS:
         raise BadInput(f"a method among {', '.join(METHODS)}", f"'{method}'", "choose one of them")
     if device not in DEVICES:
         raise BadInput(f"a device among {', '.join(DEVICES)}", f"'{device}'", "choose one of them")
+
+    if dof not in DEGREES_OF_FREEDOM:
+        raise BadInput(f"degrees of freedom among {', '.join(DEGREES_OF_FREEDOM)}", f"'{dof}'", "choose one of them")
+    if dof == "affine" and method != "lc2":
+        raise BadInput("the method lc2 for --dof affine", f"'{method}'", "leave --dof or --method out")
 
 
 def _device(wanted: str) -> str:
@@ -171,22 +182,37 @@ def _inside(image: "sitk.Image", points_ras: np.ndarray, margin_voxels: float = 
     return np.asarray(((ijk >= -margin_voxels) & (ijk <= high)).all(axis=1))
 
 
-def _run(inputs: _Inputs, method: str, device: str, seed: int, local: bool, progress: Progress) -> _Result:
+def _run(inputs: _Inputs, method: str, settings: SearchSettings, dof: str, progress: Progress) -> _Result:
     if method == "mattes":
-        return _run_mattes(inputs, seed, progress)
-    return _run_lc2(inputs, device, seed, local, progress)
+        return _run_mattes(inputs, settings.seed, progress)
+    return _run_lc2(inputs, settings, dof, progress)
 
 
-def _run_lc2(inputs: _Inputs, device: str, seed: int, local: bool, progress: Progress) -> _Result:
+def _run_lc2(inputs: _Inputs, settings: SearchSettings, dof: str, progress: Progress) -> _Result:
     from .engine import register_images
-    from .search import SearchSettings
 
-    settings = SearchSettings(seed=seed, device=device, local=local)
     result = register_images(inputs.us, inputs.mris, inputs.initial_mri_to_us_ras, settings, progress)
-    return _Result(
+    plain = _Result(
         result.mri_to_us_ras, result.score, result.judgement, result.candidates, asdict(settings), result.seconds,
         result.pose_samples,
     )  # fmt: skip
+    return _with_affine(plain, result, progress) if dof == "affine" else plain
+
+
+def _with_affine(plain: _Result, rigid: "EngineResult", progress: Progress) -> _Result:
+    """The affine result where it wins on held-out parts of the ultrasound, else the rigid one; says which, and why."""
+    from .affine import try_affine
+
+    progress("affine", 0, 1, "Trying stretch and shear on held-out halves")
+    trial = try_affine(rigid.scene, rigid.found.poses[0])
+    gains = " and ".join(f"{g:+.4f} ± {e:.4f}" for g, e in zip(trial.gains, trial.standard_errors, strict=True))
+    kept = "Stretch and shear are kept" if trial.wins else "Stretch and shear are left out"
+    judgement = replace(
+        plain.judgement, reasons=(*plain.judgement.reasons, f"{kept}: on held-out halves LC2 gains {gains}.")
+    )
+    settings = {**plain.settings, "dof": "affine" if trial.wins else "rigid"}
+    matrix = rigid.scene.space.mri_to_us_ras(trial.pose) if trial.wins else plain.mri_to_us_ras
+    return replace(plain, mri_to_us_ras=matrix, judgement=judgement, settings=settings)
 
 
 def _run_mattes(inputs: _Inputs, seed: int, progress: Progress) -> _Result:

@@ -56,13 +56,19 @@ def _weighted_patch_scores(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor
         return torch.cat(list(map_on_cores(score, parts, poses.device.type)))
 
 
+def block_numbers(centers_ras: np.ndarray) -> np.ndarray:
+    """Number (p,) of the 12 mm block that each patch's centre."""
+    cells = np.floor((centers_ras - centers_ras.min(axis=0)) / BLOCK_MM).astype(int)
+    _, block = np.unique(cells, axis=0, return_inverse=True)
+    return block.ravel()
+
+
 def _block_draws(centers_ras: np.ndarray, draws: int, generator: "torch.Generator") -> "torch.Tensor":
     """How often each patch counts in each draw, (draws, p): blocks drawn with replacement."""
     import torch
 
-    cells = np.floor((centers_ras - centers_ras.min(axis=0)) / BLOCK_MM).astype(int)
-    _, block = np.unique(cells, axis=0, return_inverse=True)
+    block = block_numbers(centers_ras)
     count = int(block.max()) + 1
     chosen = torch.randint(count, (draws, count), generator=generator)
     times = torch.zeros(draws, count).scatter_add_(1, chosen, torch.ones(draws, count))
-    return times[:, torch.as_tensor(block.ravel())]
+    return times[:, torch.as_tensor(block)]
