@@ -61,14 +61,14 @@ def commands(body: str) -> list[str]:
 
 
 def transcript(command: str, folder: Path) -> str:
-    """A command and what stays on the terminal after it: the output, and of the progress nothing."""
+    """A command and what stays on the terminal after it: the output without the folder's path, none of the progress."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "COLUMNS": "300"}
     print(f"{folder.name}: {command}", flush=True)
     run = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True)
     sentences = [line for line in run.stderr.splitlines() if not PROGRESS.match(line)]
     lines = [f"$ {command}", *run.stdout.rstrip().splitlines(), *(sentences if run.returncode else [])]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join(lines).replace(f"{folder}{os.sep}", "").rstrip() + "\n"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 STRETCH_PENALTY = 5e-5  # of LC2 for each squared percent
-STEPS = 24
+STEPS = 48
 SIGNIFICANT = 2.0  # standard errors of the gain over blocks
 
 

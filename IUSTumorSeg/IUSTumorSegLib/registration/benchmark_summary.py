@@ -170,7 +170,7 @@ def _honesty(runs: list[Run], right: np.ndarray, errors: np.ndarray) -> dict[str
 
 def _covered(judgements: list[Judgement], errors: np.ndarray) -> Share | None:
     stated = [(j.error_interval_mm, e) for j, e in zip(judgements, errors, strict=True) if j.error_interval_mm]
-    return Share(sum(low <= error <= high for (low, high), error in stated), len(stated)) if stated else None
+    return Share(sum(bool(low <= error <= high) for (low, high), error in stated), len(stated)) if stated else None
 
 
 def _wrong(kind: str, runs: list[Run]) -> WrongPairs:

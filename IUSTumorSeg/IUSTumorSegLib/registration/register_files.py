@@ -75,7 +75,7 @@ def register_files(
     started = time.perf_counter()
     check_output_folder(out)
     _check_choices(method, device, dof)
-    device = _device(device)
+    device = _device(device) if method == "lc2" else "cpu"  # mutual information runs without PyTorch
     progress("read", 0, 1, "Reading the images")
     inputs = _read(mri, us, mri_tumor, landmarks, initial)
     result = _run(inputs, method, SearchSettings(seed=seed, device=device, local=local), dof, progress)

@@ -129,3 +129,27 @@ def test_the_real_case_ends_within_2_mm_of_its_landmarks_from_another_start(tmp_
     )
     assert result.landmarks.initial_mm > 8
     assert result.landmarks.final_mm < 2.0
+
+
+WITHOUT_TORCH = """
+import sys
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, NoTorch())
+from pathlib import Path
+from IUSTumorSegLib.registration.register_files import register_files
+case, out = Path(sys.argv[1]), Path(sys.argv[2])
+register_files(mri=[case / "mri_flair.nii.gz"], us=case / "us.nii.gz", out=out, method="mattes")
+"""
+
+
+def test_mutual_information_needs_no_pytorch(tmp_path):
+    import subprocess
+
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, str(DEMO_CASE), str(tmp_path)], capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert read_registration(tmp_path / "registration.json").verdict == "review"
