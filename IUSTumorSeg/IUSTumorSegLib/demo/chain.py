@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FIRST_SEED = 7
 FEWEST_PATIENTS = 3
 CUT_OFFS_MM2 = (15.0, 75.0)
-EPOCHS = 14
+EPOCHS = 20
 EMPTY_SHARE = 0.3  # slices without tumour teach the network where there is none
 
 
