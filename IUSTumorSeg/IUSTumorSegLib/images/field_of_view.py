@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 WORKING_SPACING_MM = 1.0
+SPECKLE_MM = 1.0  # gaps between bright voxels are bridged up to twice this width
 CLOSING_MM = 4.0  # dark structures that touch the sector's border are bridged up to twice this width
 OPENING_MM = 2.5  # text, ticks and markers are thinner than twice this; a sector is not
 PADDING_SHARE = 0.05  # of the volume's surface; padding below that would not be padding
@@ -17,7 +18,7 @@ def field_of_view_mask(us: "sitk.Image") -> "sitk.Image":
     """Mask (uint8, on the grid of `us`) of the voxels that the ultrasound beam reached.
 
     Padding is the value that covers most of the volume's surface (0, 255 or any constant), where it is connected to
-    that surface. What is left is closed, opened, reduced to its largest part and filled. A volume without padding is
+    that surface. What is left is opened, reduced to its largest part, closed and filled. A volume without padding is
     all field of view. Works at about 1 mm, as a sector's border is not known better.
     """
     import SimpleITK as sitk
@@ -54,16 +55,22 @@ def _coarsen(content: "sitk.Image") -> "sitk.Image":
 
 
 def _clean(content: "sitk.Image") -> "sitk.Image":
-    """Close, open, keep the largest part and fill what it encloses."""
+    """Drop what is thin, keep the largest part, close its border and fill what it encloses.
+
+    Speckle's gaps are bridged first, by no more than a millimetre: lines of text must not grow together.
+    """
     import SimpleITK as sitk
 
     margin = [_radius(CLOSING_MM, s) + 1 for s in content.GetSpacing()]
+    speckle, thin, dark = (
+        [_radius(mm, s) for s in content.GetSpacing()] for mm in (SPECKLE_MM, OPENING_MM, CLOSING_MM)
+    )
     padded = sitk.ConstantPad(content, margin, margin, 0)
-    closed = sitk.BinaryMorphologicalClosing(padded, [_radius(CLOSING_MM, s) for s in content.GetSpacing()])
-    opened = sitk.BinaryMorphologicalOpening(closed, [_radius(OPENING_MM, s) for s in content.GetSpacing()])
-    parts = sitk.RelabelComponent(sitk.ConnectedComponent(opened), sortByObjectSize=True)
-    filled = sitk.BinaryFillhole(parts == 1)
-    return sitk.Crop(filled, margin, margin)
+    solid = sitk.BinaryFillhole(sitk.BinaryMorphologicalClosing(padded, speckle))
+    parts = sitk.RelabelComponent(
+        sitk.ConnectedComponent(sitk.BinaryMorphologicalOpening(solid, thin)), sortByObjectSize=True
+    )
+    return sitk.Crop(sitk.BinaryFillhole(sitk.BinaryMorphologicalClosing(parts == 1, dark)), margin, margin)
 
 
 def _radius(length_mm: float, spacing_mm: float) -> int:

@@ -149,7 +149,10 @@ def test_mutual_information_needs_no_pytorch(tmp_path):
     import subprocess
 
     ended = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, str(DEMO_CASE), str(tmp_path)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", WITHOUT_TORCH, str(DEMO_CASE), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert ended.returncode == 0, ended.stderr
     assert read_registration(tmp_path / "registration.json").verdict == "review"
