@@ -62,6 +62,17 @@ class PoseSpace:
 
     def distance_mm(self, poses: "torch.Tensor", others: "torch.Tensor | None" = None) -> "torch.Tensor":
         """Root-mean-square displacement in mm, over the field of view, between poses (n, 6) and others (the start)."""
+        return self._squared_distance(poses, others).clamp_min(0).sqrt()
+
+    def prior(self, poses: "torch.Tensor") -> "torch.Tensor":
+        """Penalty (n,) subtracted from the score: 0.005 log(1 + (d / 12 mm)^2) for a displacement d from the start.
+
+        The logarithm of a Cauchy-like density: navigation errors are mostly some millimetres, and sometimes 20.
+        """
+        # Not by way of `distance_mm`: the root has no derivative at the start.
+        return PRIOR_WEIGHT * (1 + self._squared_distance(poses, None) / PRIOR_SCALE_MM**2).log()
+
+    def _squared_distance(self, poses: "torch.Tensor", others: "torch.Tensor | None") -> "torch.Tensor":
         import torch
 
         rotation, offset = self._displacement(poses)
@@ -72,16 +83,7 @@ class PoseSpace:
         covariance = torch.as_tensor(self.covariance_mm2, dtype=poses.dtype, device=poses.device)
         turned = rotation - other_rotation
         shifted = turned @ center + offset - other_offset
-        spread = torch.einsum("nij,jk,nik->n", turned, covariance, turned)
-        return (shifted.square().sum(-1) + spread).clamp_min(0).sqrt()
-
-    def prior(self, poses: "torch.Tensor") -> "torch.Tensor":
-        """Penalty (n,) subtracted from the score: 0.005 log(1 + (d / 12 mm)^2) for a displacement d from the start.
-
-        The logarithm of a Cauchy-like density: navigation errors are mostly some millimetres, and sometimes 20.
-        """
-        squared = self.distance_mm(poses).square()
-        return PRIOR_WEIGHT * (1 + squared / PRIOR_SCALE_MM**2).log()
+        return shifted.square().sum(-1) + torch.einsum("nij,jk,nik->n", turned, covariance, turned)
 
     def _displacement(self, poses: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
         """Rotations (n, 3, 3) and offsets (n, 3) with x -> R x + offset."""
