@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..scene.application import Application
     from ..scene.offscreen import OffscreenSliceView
 
+US_NAME, MRI_NAME = "Ultrasound (simulated)", "FLAIR (simulated)"
 SIZE_PX = 420
 SHOWN_MM = 72.0
 FIELD_MM = 9.0
@@ -68,10 +69,10 @@ def _portrait(scene: Any, view: "OffscreenSliceView", patient: DemoPatient) -> n
 
 
 def _held_out(scene: Any, view: "OffscreenSliceView", files: DemoFiles) -> dict[str, Row]:
-    """Load the held-out patient's nodes, which stay in the scene, and draw them."""
+    """Load the held-out patient's nodes, which stay in the scene, and draw them before and after registration."""
+    from ..scene.cases import CaseNodes
     from ..scene.comparison import ComparisonSettings
-    from ..scene.display import show_as_mri
-    from ..scene.nodes import load_volume, set_matrix, transform_node
+    from ..scene.registration_nodes import apply_registration, keep_verdict
 
     patient = files.held_out
     labels = {
@@ -80,11 +81,7 @@ def _held_out(scene: Any, view: "OffscreenSliceView", files: DemoFiles) -> dict[
         "truth": patient.us_tumor_truth,
     }
     us, outlines = _ultrasound(scene, patient, labels)
-    mri = load_volume(scene, patient.mri, "FLAIR (simulated)")
-    show_as_mri(mri)
-    _window_up_to_the_tumor(mri, patient)
-    pose = transform_node(scene, np.eye(4), "MRI to ultrasound")
-    mri.SetAndObserveTransformNodeID(pose.GetID())
+    mri, mri_tumor = _mri(scene, patient)
     centre = center_of_mass_ras(read_label(patient.us_tumor_truth))
 
     def row(mode: str | None = None, shown: tuple[str, ...] = ()) -> Row:
@@ -101,13 +98,28 @@ def _held_out(scene: Any, view: "OffscreenSliceView", files: DemoFiles) -> dict[
         return Row(*pictures)
 
     before = {"checkerboard_before": row("checkerboard"), "curtain_before": row("curtain")}
-    set_matrix(pose, read_registration(patient.registration).mri_to_us_ras)
+    registration = read_registration(patient.registration)
+    nodes = CaseNodes(us, mri, mri_tumor, outlines["us_tumor_from_mri"], patient.name)
+    keep_verdict(apply_registration(nodes, registration.mri_to_us_ras), registration)
     return before | {
         "checkerboard_after": row("checkerboard"),
         "curtain_after": row("curtain"),
         "label": row(shown=("us_tumor_from_mri", "truth")),
         "prediction": row(shown=("prediction", "truth")),
     }
+
+
+def _mri(scene: Any, patient: DemoPatient) -> tuple[Any, Any]:
+    """Nodes of the MRI and of the tumour on it."""
+    from ..scene.display import show_as_mri
+    from ..scene.nodes import load_volume
+    from ..scene.segmentations import segmentation_from_labelmap
+
+    mri = load_volume(scene, patient.mri, MRI_NAME)
+    show_as_mri(mri)
+    _window_up_to_the_tumor(mri, patient)
+    label = read_label(patient.mri_tumor)
+    return mri, segmentation_from_labelmap(scene, label, mri, "Tumour, on the MRI", "mri_tumor")
 
 
 def _window_up_to_the_tumor(mri: Any, patient: DemoPatient) -> None:
@@ -126,7 +138,7 @@ def _ultrasound(scene: Any, patient: DemoPatient, labels: dict[str, Any]) -> tup
     from ..scene.nodes import load_volume
     from ..scene.segmentations import segmentation_from_labelmap
 
-    us = load_volume(scene, patient.us, "Ultrasound (simulated)")
+    us = load_volume(scene, patient.us, US_NAME)
     show_as_ultrasound(us)
     names = {
         "us_tumor_from_mri": "Tumour, carried over from the MRI",
@@ -151,7 +163,7 @@ def _write_scene(scene: Any, files: DemoFiles) -> None:
     from ..scene.scene_files import show_in_standard_views, write_scene
 
     volumes = {node.GetName(): node for node in nodes_of_class(scene, "vtkMRMLScalarVolumeNode")}
-    us, mri = volumes["Ultrasound (simulated)"], volumes["FLAIR (simulated)"]
+    us, mri = volumes[US_NAME], volumes[MRI_NAME]
     segmentations = nodes_of_class(scene, "vtkMRMLSegmentationNode")
     transforms = nodes_of_class(scene, "vtkMRMLLinearTransformNode")
     put_in_folder(scene, files.held_out.name, [us, mri, *transforms, *segmentations])

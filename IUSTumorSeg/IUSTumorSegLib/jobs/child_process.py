@@ -107,12 +107,17 @@ def _progress_of(line: str) -> dict[str, Any] | None:
 
 def _end_group(process: subprocess.Popen, grace_s: float) -> None:
     _signal_group(process.pid, signal.SIGTERM)
-    deadline = time.monotonic() + grace_s
-    while _group_lives(process) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    _wait_for_group(process, grace_s)
     # Also after a polite end: a descendant may have outlived its parent.
     _signal_group(process.pid, signal.SIGKILL)
     process.wait(5.0)
+    _wait_for_group(process, 2.0)
+
+
+def _wait_for_group(process: subprocess.Popen, at_most_s: float) -> None:
+    deadline = time.monotonic() + at_most_s
+    while _group_lives(process) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _group_lives(process: subprocess.Popen) -> bool:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..images.geometry import transform_points
+from ..images.geometry import ijk_to_ras, transform_points
 from ..labels.surface import Surface, label_surface
 from .lc2 import RIDGE, sample
 from .pyramid import UltrasoundLevel, thin_echoes_of, ultrasound_level
@@ -71,11 +71,11 @@ class BorderCheck:
 def check_border(scene: Scene, label: "sitk.Image", mri_to_us_ras: np.ndarray) -> BorderCheck:
     """Compare the border of the MRI `label`, carried over by the rigid `mri_to_us_ras` (4x4, RAS mm), with the ultrasound."""
     surface = _spread_points(label_surface(label).moved(mri_to_us_ras), POINTS)
-    level = ultrasound_level(scene.us, scene.mask, BLOCK_STEP_MM, thin_echoes_of(scene.us, scene.mask))
-    us, inside = _ultrasound_blocks(level, surface)
-    checked = inside.mean(axis=1) >= LEAST_INSIDE
-    offset, confidence = np.full(len(checked), np.nan), np.zeros(len(checked))
-    if checked.any():
+    level = _level_around(scene, surface)
+    offset, confidence = np.full(len(surface.areas_mm2), np.nan), np.zeros(len(surface.areas_mm2))
+    if level is not None:
+        us, inside = _ultrasound_blocks(level, surface)
+        checked = inside.mean(axis=1) >= LEAST_INSIDE
         seen = Surface(surface.points_ras[checked], surface.normals[checked], surface.areas_mm2[checked])
         scores = _shift_scores(us[checked], inside[checked], _mri_lines(scene, seen, mri_to_us_ras))
         offset[checked], confidence[checked] = _offsets(_pooled(scores, seen))
@@ -116,6 +116,24 @@ def _spread_points(surface: Surface, count: int) -> Surface:
     nearest = cKDTree(points[taken]).query(points)[1]
     areas = np.bincount(nearest, surface.areas_mm2, len(taken))
     return Surface(points[taken], surface.normals[taken], areas)
+
+
+def _level_around(scene: Scene, surface: Surface) -> UltrasoundLevel | None:
+    """The ultrasound at 1 mm around `surface`, `None` where the surface is outside the field of view."""
+    import SimpleITK as sitk
+
+    size = np.array(scene.us.GetSize())
+    ijk = transform_points(np.linalg.inv(ijk_to_ras(scene.us)), surface.points_ras)
+    margin = 2 * BLOCK_MM / np.array(scene.us.GetSpacing())
+    first = np.clip(np.floor(ijk.min(axis=0) - margin), 0, size).astype(int)
+    last = np.clip(np.ceil(ijk.max(axis=0) + margin), first, size).astype(int)
+    if not (last - first >= 2).all():
+        return None
+    box = ((last - first).tolist(), first.tolist())
+    us, mask = (sitk.RegionOfInterest(image, *box) for image in (scene.us, scene.mask))
+    if not sitk.GetArrayViewFromImage(mask).any():
+        return None
+    return ultrasound_level(us, mask, BLOCK_STEP_MM, thin_echoes_of(us, mask))
 
 
 def _block_positions(surface: Surface, along_mm: np.ndarray) -> np.ndarray:
@@ -242,5 +260,5 @@ def _side(surface: Surface, places: np.ndarray) -> str:
     if np.linalg.norm(outward) < 0.4:
         return "on several sides"
     axis = int(np.abs(outward).argmax())
-    names = (("left", "right"), ("back", "front"), ("lower", "upper"))
+    names = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
     return f"on its {names[axis][int(outward[axis] > 0)]} side"

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -105,26 +106,28 @@ def test_the_report_shows_every_patient_and_the_files_prediction(demo):
 
 
 @pytest.mark.slow
-def test_the_scene_opens_with_the_registered_pair_and_three_segmentations_on_the_ultrasound(demo, scene):
-    from IUSTumorSegLib.scene.cases import nodes_of_class
+def test_the_scene_opens_with_the_registered_pair_and_its_segmentations(demo, scene, tmp_path):
+    from IUSTumorSegLib.scene.cases import find_registration, nodes_of_class
     from IUSTumorSegLib.scene.nodes import image_from_volume, matrix_of
     from IUSTumorSegLib.scene.segmentations import labelmap_from_segmentation
 
     files = demo[0]
-    assert scene.ReadFromMRB(str(files.scene), True)
+    zipfile.ZipFile(files.scene).extractall(tmp_path)
+    scene.SetURL(str(next(tmp_path.rglob("*.mrml"))))
+    assert scene.Connect()
     volumes = {node.GetName(): node for node in nodes_of_class(scene, "vtkMRMLScalarVolumeNode")}
     us, mri = volumes["Ultrasound (simulated)"], volumes["FLAIR (simulated)"]
     pose = read_registration(files.held_out.registration).mri_to_us_ras
-    np.testing.assert_allclose(matrix_of(mri.GetParentTransformNode()), pose, atol=1e-6)
+    np.testing.assert_allclose(matrix_of(find_registration(us, mri)), pose, atol=1e-6)
+    assert mri.GetParentTransformNode() is find_registration(us, mri)
     assert us.GetParentTransformNode() is None
     file = read_volume(files.held_out.us, "ultrasound")
     np.testing.assert_array_equal(sitk.GetArrayFromImage(image_from_volume(us)), sitk.GetArrayFromImage(file))
-    segmentations = {node.GetName(): node for node in nodes_of_class(scene, "vtkMRMLSegmentationNode")}
-    assert len(segmentations) == 3
-    truth = labelmap_from_segmentation(segmentations["Tumour, simulated truth"], us)
-    np.testing.assert_array_equal(
-        sitk.GetArrayFromImage(truth), sitk.GetArrayFromImage(read_label(files.held_out.us_tumor_truth))
-    )
+    tumors = {node.GetName(): node for node in nodes_of_class(scene, "vtkMRMLSegmentationNode")}
+    assert len(tumors) == 4
+    truth = labelmap_from_segmentation(tumors["Tumour, simulated truth"], us)
+    expected = read_label(files.held_out.us_tumor_truth)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(truth), sitk.GetArrayFromImage(expected))
 
 
 @pytest.mark.slow
