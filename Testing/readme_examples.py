@@ -67,7 +67,11 @@ def transcript(command: str, folder: Path) -> str:
     print(f"{folder.name}: {command}", flush=True)
     run = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True)
     sentences = [line for line in run.stderr.splitlines() if not PROGRESS.match(line)]
-    lines = [f"$ {command}", *run.stdout.rstrip().splitlines(), *(sentences if run.returncode else [])]
+    lines = [
+        f"$ {command}",
+        *run.stdout.replace(f"{folder.resolve()}/", "").rstrip().splitlines(),
+        *(sentences if run.returncode else []),
+    ]
     return "\n".join(lines).replace(f"{folder}{os.sep}", "").rstrip() + "\n"
 
 

@@ -18,7 +18,8 @@ def print_registration(registration: Registration, out: Path) -> None:
     print(
         f"Score: {registration.method_name} {registration.score:.3f}, {registration.seconds:.1f} s on {registration.device}"
     )
-    print(f"Written: {out}/registration.json, mri_to_us.tfm, comparison.png")
+    pictures = "comparison.png, diagnostics.png" if registration.method_name == "lc2" else "comparison.png"
+    print(f"Written: {out}/registration.json, mri_to_us.tfm, {pictures}")
 
 
 def print_means(means: dict[str, float | None], cases: int) -> None:

@@ -48,6 +48,7 @@ class _Result:
     settings: dict[str, Any]
     seconds: dict[str, float]
     pose_samples: tuple[np.ndarray, ...] = ()
+    engine: "EngineResult | None" = None
 
 
 def register_files(
@@ -67,10 +68,11 @@ def register_files(
 ) -> Registration:
     """Register `mri` (one contrast or several in one frame of reference) rigidly to `us` and write the result to `out`.
 
-    Writes `registration.json`, `mri_to_us.tfm` and `comparison.png`. `mri_tumor` only centres the picture; `landmarks`
-    only measure the error; `initial` replaces the pose in which the files stand; `local` refines from there instead of
-    searching everything that a navigation error can be; `dof="affine"` tries stretch and shear, and keeps them only where
-    they explain held-out parts of the ultrasound significantly better. Raises `BadInput` before any work.
+    Writes `registration.json`, `mri_to_us.tfm`, `comparison.png` and, for LC2, `diagnostics.png`. `mri_tumor` only
+    centres the pictures; `landmarks` only measure the error; `initial` replaces the pose in which the files stand;
+    `local` refines from there instead of searching everything that a navigation error can be; `dof="affine"` tries
+    stretch and shear, and keeps them only where they explain held-out parts of the ultrasound significantly better.
+    Raises `BadInput` before any work.
     """
     started = time.perf_counter()
     check_output_folder(out)
@@ -98,8 +100,17 @@ def register_files(
         pose_samples=result.pose_samples,
     )
     write_comparison(inputs.us, inputs.mris[0], inputs.tumor, registration, Path(out) / COMPARISON_FILE)
+    if result.engine is not None:
+        _write_diagnostics(result.engine, inputs, Path(out))
     write_registration(registration, Path(out))
     return registration
+
+
+def _write_diagnostics(engine: "EngineResult", inputs: _Inputs, out: Path) -> None:
+    from .diagnostic_pictures import DIAGNOSTICS_FILE, write_diagnostics
+
+    found = engine.found
+    write_diagnostics(engine.scene, found.poses, found.scores, inputs.us, out / DIAGNOSTICS_FILE, inputs.tumor)
 
 
 def _check_choices(method: str, device: str, dof: str) -> None:
@@ -194,7 +205,7 @@ def _run_lc2(inputs: _Inputs, settings: SearchSettings, dof: str, progress: Prog
     result = register_images(inputs.us, inputs.mris, inputs.initial_mri_to_us_ras, settings, progress)
     plain = _Result(
         result.mri_to_us_ras, result.score, result.judgement, result.candidates, asdict(settings), result.seconds,
-        result.pose_samples,
+        result.pose_samples, result,
     )  # fmt: skip
     return _with_affine(plain, result, progress) if dof == "affine" else plain
 

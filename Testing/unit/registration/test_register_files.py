@@ -95,7 +95,12 @@ def test_a_killed_registration_leaves_no_broken_file_under_a_final_name(after_s,
     assert not job.running
     if (out / "registration.json").exists():
         assert read_registration(out / "registration.json").candidates
-    assert {p.name for p in out.glob("[!.]*")} <= {"registration.json", "mri_to_us.tfm", "comparison.png"}
+    assert {p.name for p in out.glob("[!.]*")} <= {
+        "registration.json",
+        "mri_to_us.tfm",
+        "comparison.png",
+        "diagnostics.png",
+    }
 
 
 def test_two_mris_that_do_not_reach_the_ultrasound_are_refused_before_anything_is_written(tmp_path):
