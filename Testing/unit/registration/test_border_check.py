@@ -13,6 +13,7 @@ from IUSTumorSegLib.registration.search import prepare
 RADIUS_MM = 14.0
 BULGE_WIDTH_DEG = 40.0
 TRUTH = pose((3.0, -2.0, 4.0), (1, 1, 0), 7.0)
+MEAN_PROFILE = 0.2077  # of exp(-angle^2 / 2 (40 deg)^2) over the sphere
 LEFT = np.array([-1.0, 0.0, 0.0])  # of the patient, in the ultrasound's world
 
 
@@ -36,12 +37,19 @@ def voxels_ras(image):
     return points_ras_from_indices(image, np.indices(shape).reshape(3, -1).T[:, ::-1]).reshape(*shape, 3)
 
 
+def profile(angle_deg):
+    return np.exp(-0.5 * (angle_deg / BULGE_WIDTH_DEG) ** 2)
+
+
 def bulge_at(points, center, height_mm):
-    """How far the border is pushed outwards, along each direction from `center`."""
+    """Outward directions from `center`, and how far the border is pushed along them.
+
+    Tissue keeps its volume: what the left side gains, the rest of the border gives.
+    """
     outward = points - center
     outward /= np.maximum(np.linalg.norm(outward, axis=-1, keepdims=True), 1e-6)
     angle = np.rad2deg(np.arccos(np.clip(outward @ LEFT, -1, 1)))
-    return outward, height_mm * np.exp(-0.5 * (angle / BULGE_WIDTH_DEG) ** 2)
+    return outward, height_mm * (profile(angle) - MEAN_PROFILE)
 
 
 def ultrasound_with_bulge(patient, height_mm, seed=5):
@@ -70,10 +78,10 @@ def checked(patient, height_mm):
     return check, expected
 
 
-@pytest.mark.parametrize(("height_mm", "where"), [(4.0, "outside"), (-4.0, "inside")])
+@pytest.mark.parametrize(("height_mm", "where"), [(5.0, "outside"), (-5.0, "inside")])
 def test_a_bulge_is_found_with_its_side_its_sign_and_its_height(patient, height_mm, where):
     check, expected = checked(patient, height_mm)
-    top = np.abs(expected) > 0.8 * abs(height_mm)
+    top = expected / height_mm > 0.6
     assert np.abs(check.offset_mm - expected)[top].max() < 1.5
     assert np.abs(check.offset_mm - expected).mean() < 0.75
     assert check.confidence[top].min() > 0.5
@@ -110,10 +118,11 @@ def test_a_border_outside_the_ultrasound_is_not_checked(patient):
     assert any(f"Only {100 * check.checked_share:.0f} %" in sentence for sentence in check.sentences)
 
 
-def test_a_label_far_from_the_ultrasound_is_said_to_be_unchecked(patient):
+@pytest.mark.parametrize("away_mm", [300.0, 60.0, 52.0])
+def test_a_label_beyond_the_ultrasound_far_or_near_is_said_to_be_unchecked(patient, away_mm):
     mri, label, _ = patient
     us = ultrasound_with_bulge(patient, 0.0)
-    check = check_border(prepare(us, [mri], TRUTH), label, pose((300, 0, 0)) @ TRUTH)
+    check = check_border(prepare(us, [mri], TRUTH), label, pose((away_mm, 0, 0)) @ TRUTH)
     assert check.checked_share == 0
     assert "not checked" in check.sentences[0]
 
@@ -127,6 +136,16 @@ def test_two_places_give_two_sentences_the_larger_first():
         "Over 25 % of the border, on its right side, the ultrasound's edge lies 3 mm outside the label.",
         "Over 13 % of the border, on its posterior side, the ultrasound's edge lies 3 mm inside the label.",
     )
+
+
+def test_an_offset_all_around_is_told_apart_from_a_displacement(patient):
+    mri, label, _ = patient
+    check = check_border(prepare(ultrasound_with_bulge(patient, 0.0), [mri], TRUTH), label, TRUTH)
+    assert np.average(check.offset_mm, weights=check.areas_mm2) == pytest.approx(0, abs=0.05)
+    ring = Surface(check.points_ras, check.normals, check.areas_mm2)
+    sentences = describe_disagreement(ring, np.zeros(len(check.areas_mm2)), np.ones(len(check.areas_mm2)), 1.8)
+    assert "Nowhere" in sentences[0]
+    assert "1.8 mm outside" in sentences[1]
 
 
 def test_an_unsure_offset_is_no_disagreement():
