@@ -20,6 +20,7 @@ import numpy as np
 from ..atomic_files import write_json_atomic
 from ..images.geometry import grid_center_ras
 from ..images.volumes import read_volume
+from .benchmark_cases import mirrored
 from .engine import register_images
 from .landmarks import mean_landmark_error_mm, read_tag
 from .poses import PoseSpace
@@ -51,8 +52,6 @@ def _simulated(seeds: range) -> Iterator[tuple[str, Any]]:
 
 
 def _run_simulated(seed: int, kind: str) -> dict[str, Any]:
-    import SimpleITK as sitk
-
     from ..demo.simulated_case import simulate_case
 
     rng = np.random.default_rng([seed, 17])
@@ -66,9 +65,7 @@ def _run_simulated(seed: int, kind: str) -> dict[str, Any]:
         us = other.us
         initial[:3, 3] = grid_center_ras(us) - grid_center_ras(mri)
     if kind == "mirrored":
-        flipped = sitk.Flip(mri, [True, False, False])
-        flipped.CopyInformation(mri)  # Flip turns the axes too, which leaves the anatomy where it was
-        mri = flipped
+        mri = mirrored(mri)
     result = register_images(us, [mri], initial)
     error = 20.0
     if kind == "own":

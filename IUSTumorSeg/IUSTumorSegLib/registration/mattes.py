@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..images.geometry import LPS_FROM_RAS, change_world_frame, transform_points
+from ..images.geometry import LPS_FROM_RAS, change_world_frame, resampling_transform, transform_points
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -39,7 +39,7 @@ def register_mattes(
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     start = sitk.Euler3DTransform(_center_lps(mask).tolist())
     method.SetInitialTransform(start, inPlace=True)
-    method.SetMovingInitialTransform(_affine(change_world_frame(np.linalg.inv(initial_mri_to_us_ras))))
+    method.SetMovingInitialTransform(resampling_transform(initial_mri_to_us_ras))
     method.Execute(fixed, sitk.Cast(mri, sitk.sitkFloat32))
     displacement = change_world_frame(_matrix(start))
     return np.linalg.inv(displacement) @ initial_mri_to_us_ras, -float(method.GetMetricValue())
@@ -56,15 +56,6 @@ def _center_lps(mask: "sitk.Image") -> np.ndarray:
     from .pyramid import field_of_view_points
 
     return transform_points(LPS_FROM_RAS, field_of_view_points(mask)).mean(axis=0)
-
-
-def _affine(matrix_lps: np.ndarray) -> "sitk.AffineTransform":
-    import SimpleITK as sitk
-
-    transform = sitk.AffineTransform(3)
-    transform.SetMatrix(matrix_lps[:3, :3].ravel().tolist())
-    transform.SetTranslation(matrix_lps[:3, 3].tolist())
-    return transform
 
 
 def _matrix(transform: "sitk.Euler3DTransform") -> np.ndarray:
