@@ -9,7 +9,7 @@ from .mind import mind_agreement
 from .parallel import map_on_cores, one_thread_each
 from .poses import PoseSpace
 from .refinement import SCALE
-from .search import COARSE_MM, FINE_MM, POINTS_A_PORTION, Found, Scene
+from .search import COARSE_MM, FINE_MM, Found, Scene
 
 if TYPE_CHECKING:
     import torch
@@ -74,8 +74,7 @@ def _thin_lc2(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor":
             weights = grid.weights[-1] / grid.weights[-1].sum()
             return patch_scores(grid, mri, scene.space.us_to_mri(part))[:, -1] @ weights
 
-    parts = poses.split(max(1, int(POINTS_A_PORTION / len(grid.points_ras))))
-    return torch.cat(list(map_on_cores(score, parts, poses.device.type)))
+    return scene.in_portions(FINE_MM, poses, score)
 
 
 def _mind(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor":

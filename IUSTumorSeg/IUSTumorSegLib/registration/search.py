@@ -72,16 +72,21 @@ class Scene:
         return lambda poses: self.lc2(spacing_mm, poses, spread) - self.space.prior(poses)
 
     def lc2(self, spacing_mm: float, poses: "torch.Tensor", spread: bool = False) -> "torch.Tensor":
-        """LC2 (n,) of poses (n, 6) at one level, in portions that fit the processor's cache; `spread` over the cores."""
+        """LC2 (n,) of poses (n, 6) at one level; `spread` over the cores."""
+        grid, mri = self.grids[spacing_mm], self.channels(spacing_mm)
+        return self.in_portions(spacing_mm, poses, lambda part: lc2(grid, mri, self.space.us_to_mri(part)), spread)
+
+    def in_portions(
+        self,
+        spacing_mm: float,
+        poses: "torch.Tensor",
+        score: "Callable[[torch.Tensor], torch.Tensor]",
+        spread: bool = True,
+    ) -> "torch.Tensor":
+        """`score` of poses (n, 6), in portions that fit the processor's cache at that level; `spread` over the cores."""
         import torch
 
-        grid, mri = self.grids[spacing_mm], self.channels(spacing_mm)
-        portion = max(1, int(POINTS_A_PORTION / len(grid.points_ras)))
-
-        def score(part: "torch.Tensor") -> "torch.Tensor":
-            return lc2(grid, mri, self.space.us_to_mri(part))
-
-        parts = poses.split(portion)
+        parts = poses.split(max(1, int(POINTS_A_PORTION / len(self.grids[spacing_mm].points_ras))))
         return torch.cat(list(map_on_cores(score, parts, poses.device.type) if spread else map(score, parts)))
 
     def channels(self, spacing_mm: float) -> MriChannels:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .lc2 import patch_scores
-from .parallel import map_on_cores, one_thread_each
+from .parallel import one_thread_each
 from .refinement import SCALE, quadratic_tops, shell
-from .search import FINE_MM, POINTS_A_PORTION, Scene
+from .search import FINE_MM, Scene
 
 if TYPE_CHECKING:
     import torch
@@ -51,9 +51,8 @@ def _weighted_patch_scores(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor
         with torch.inference_mode():
             return (patch_scores(grid, mri, scene.space.us_to_mri(part)) * grid.weights).sum(1)
 
-    parts = poses.split(max(1, int(POINTS_A_PORTION / len(grid.points_ras))))
     with one_thread_each():
-        return torch.cat(list(map_on_cores(score, parts, poses.device.type)))
+        return scene.in_portions(FINE_MM, poses, score)
 
 
 def block_numbers(centers_ras: np.ndarray) -> np.ndarray:
