@@ -7,6 +7,7 @@ import typer
 
 from ..version import VERSION
 from .benchmark import app as benchmark_app
+from .study_import import app as study_app
 from .terminal import numbers, run
 
 app = typer.Typer(
@@ -14,6 +15,7 @@ app = typer.Typer(
     help="MRI-ultrasound registration and brain-tumour segmentation on intra-operative ultrasound. No medical device.",
 )  # fmt: skip
 app.add_typer(benchmark_app, name="benchmark")
+app.add_typer(study_app, name="study")
 
 JsonProgressOption = Annotated[
     bool, typer.Option("--json-progress", help="Print one JSON object a line instead of a bar.")

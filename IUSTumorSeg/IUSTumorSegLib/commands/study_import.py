@@ -1,0 +1,5 @@
+"""`iustumorseg study create`, `import` and `fetch`."""
+
+from .study import app
+
+__all__ = ["app"]
