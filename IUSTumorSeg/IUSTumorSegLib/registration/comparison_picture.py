@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..atomic_files import atomic_path
-from ..images.geometry import resample_onto
-from ..labels.propagation import propagate_label
 from .picture_parts import (
     CAPTION_PX,
     HEADER_PX,
@@ -17,12 +15,12 @@ from .picture_parts import (
     PAPER,
     QUIET,
     SPACING_MM,
-    as_array,
     fitted_panel,
     font_of,
-    picture_grid,
-    plane_of,
-    planes_place,
+    label_on_planes,
+    on_planes,
+    picture_planes,
+    sector_on_planes,
     windowed,
 )
 from .registration import Registration
@@ -36,26 +34,21 @@ MRI_TINT = np.array([1.0, 0.86, 0.66])  # the MRI's fields are warm, the ultraso
 
 
 def write_comparison(
-    us: "sitk.Image", mri: "sitk.Image", tumor: "sitk.Image | None", registration: Registration, path: Path
+    us: "sitk.Image",
+    sector: "sitk.Image",
+    mri: "sitk.Image",
+    tumor: "sitk.Image | None",
+    registration: Registration,
+    path: Path,
 ) -> None:
-    """Draw two rows (start, registered) of three planes through the tumour, or the field of view's middle, and write a PNG."""
-    grid, mask = picture_grid(us)
-    echo = windowed(as_array(resample_onto(us, grid)), mask > 0, 1.0, 99.7)
-    place = planes_place(grid, mask, tumor, registration.mri_to_us_ras)
+    """Draw two rows (start, registered) of three planes through the tumour, or the `sector`'s middle, and write a PNG."""
+    planes = picture_planes(sector, tumor, registration.mri_to_us_ras)
+    inside = sector_on_planes(planes, sector)
+    echo = windowed(on_planes(planes, us), inside, 1.0, 99.7)
     rows = []
     for matrix in (registration.initial_mri_to_us_ras, registration.mri_to_us_ras):
-        moved = windowed(as_array(resample_onto(mri, grid, matrix)), mask > 0, 1.0, 99.5)
-        label = as_array(propagate_label(tumor, grid, matrix)) if tumor is not None else None
-        rows.append(
-            [
-                _panel(
-                    plane_of(echo, a, place),
-                    plane_of(moved, a, place),
-                    None if label is None else plane_of(label, a, place),
-                )
-                for a in range(3)
-            ]
-        )
+        moved = windowed(on_planes(planes, mri, matrix), inside, 1.0, 99.5)
+        rows.append(list(map(_panel, echo, moved, label_on_planes(planes, tumor, matrix))))
     picture = _sheet(rows, registration)
     with atomic_path(path) as partial:
         picture.save(partial, format="PNG")

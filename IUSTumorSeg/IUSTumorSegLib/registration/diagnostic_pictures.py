@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..atomic_files import atomic_path
-from ..images.geometry import resample_onto
-from ..labels.propagation import propagate_label
 from .agreement import local_agreement_map
 from .line_plots import Curve, Plot, draw_plot, nice_ticks
 from .picture_parts import (
@@ -24,12 +22,12 @@ from .picture_parts import (
     PANEL_PX,
     PAPER,
     QUIET,
-    as_array,
     fitted_panel,
     font_of,
-    picture_grid,
-    plane_of,
-    planes_place,
+    label_on_planes,
+    on_planes,
+    picture_planes,
+    sector_on_planes,
     windowed,
 )
 from .search import COARSE_MM, FINE_MM, Scene
@@ -116,23 +114,23 @@ def _agreement_panels(
     scene: Scene, pose: np.ndarray, us: "sitk.Image", tumor: "sitk.Image | None"
 ) -> "list[np.ndarray]":
     """Three planes (PANEL_PX, PANEL_PX, 3): the ultrasound, coloured by how well the MRI explains it."""
-    grid, mask = picture_grid(us, scene.mask)
     matrix = scene.space.mri_to_us_ras(pose)
-    echo = windowed(as_array(resample_onto(us, grid)), mask > 0, 1.0, 99.7)
-    agreement = _up_to_the_rim(local_agreement_map(scene, pose), grid) * (mask > 0)
-    label = as_array(propagate_label(tumor, grid, matrix)) if tumor is not None else np.zeros_like(mask)
-    place = planes_place(grid, mask, tumor, matrix)
-    planes = ([plane_of(v, axis, place) for v in (echo, agreement, label)] for axis in range(3))
-    return [fitted_panel(_coloured(*plane[:2]), plane[2]) for plane in planes]
+    planes = picture_planes(scene.mask, tumor, matrix)
+    inside = sector_on_planes(planes, scene.mask)
+    echo = windowed(on_planes(planes, us), inside, 1.0, 99.7)
+    agreement = _up_to_the_rim(local_agreement_map(scene, pose), planes)
+    labels = label_on_planes(planes, tumor, matrix)
+    coloured = [_coloured(e, a * i) for e, a, i in zip(echo, agreement, inside, strict=True)]
+    return list(map(fitted_panel, coloured, labels))
 
 
-def _up_to_the_rim(agreement: "sitk.Image", grid: "sitk.Image") -> np.ndarray:
-    """The map on the picture's grid; the zeros beyond its rim do not darken it."""
+def _up_to_the_rim(agreement: "sitk.Image", planes: "list[sitk.Image]") -> list[np.ndarray]:
+    """The map on the picture's planes; the zeros beyond its rim do not darken it."""
     import SimpleITK as sitk
 
-    values = as_array(resample_onto(agreement, grid))
-    known = as_array(resample_onto(sitk.Cast(agreement > 0, sitk.sitkFloat32), grid))
-    return np.where(known > 0.2, values / np.maximum(known, 1e-6), 0)
+    known = on_planes(planes, sitk.Cast(agreement > 0, sitk.sitkFloat32))
+    values = on_planes(planes, agreement)
+    return [np.where(k > 0.2, v / np.maximum(k, 1e-6), 0) for v, k in zip(values, known, strict=True)]
 
 
 def _coloured(echo: np.ndarray, agreement: np.ndarray) -> np.ndarray:

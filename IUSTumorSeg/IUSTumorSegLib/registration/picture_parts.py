@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..images.field_of_view import field_of_view_mask
-from ..images.geometry import resample_onto
+from ..images.geometry import ijk_to_ras, resample_onto, transform_points
 from ..labels.propagation import propagate_label
 from .pyramid import isotropic_grid
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
 PANEL_PX = 420
 SPACING_MM = 0.4
+MIDDLE_SPACING_MM = 1.5
 MARGIN_PX = 8
 CAPTION_PX = 26
 HEADER_PX = 64
@@ -21,40 +21,65 @@ PAPER, INK, QUIET = (250, 250, 248), (25, 32, 40), (110, 118, 126)
 CONTOUR = (0, 200, 220)
 
 
-def picture_grid(us: "sitk.Image", mask: "sitk.Image | None" = None) -> "tuple[sitk.Image, np.ndarray]":
-    """An isotropic grid over the sector along the ultrasound's axes, and the sector on it; `mask` where it is known."""
-    mask = field_of_view_mask(us) if mask is None else mask
-    grid = isotropic_grid(mask, SPACING_MM)
-    return grid, as_array(resample_onto(mask, grid, interpolator=1))
+def picture_planes(
+    sector: "sitk.Image", tumor: "sitk.Image | None", mri_to_us_ras: np.ndarray
+) -> "list[sitk.Image]":
+    """Three grids, one voxel thick, across the array axes k, j and i of the ultrasound.
+
+    They run through the tumour's middle where it is inside the `sector` (a mask), else through the sector's.
+    """
+    grid = isotropic_grid(sector, SPACING_MM)
+    middle = transform_points(np.linalg.inv(ijk_to_ras(grid)), _middle_ras(sector, tumor, mri_to_us_ras)[None])[0]
+    i, j, k = (int(np.clip(round(v), 0, n - 1)) for v, n in zip(middle, grid.GetSize(), strict=True))
+    return [grid[:, :, k : k + 1], grid[:, j : j + 1, :], grid[i : i + 1, :, :]]
 
 
-def as_array(image: "sitk.Image") -> np.ndarray:
-    """The voxels of `image`, [k, j, i]."""
+def _middle_ras(sector: "sitk.Image", tumor: "sitk.Image | None", mri_to_us_ras: np.ndarray) -> np.ndarray:
     import SimpleITK as sitk
 
-    return sitk.GetArrayFromImage(image)
-
-
-def windowed(values: np.ndarray, inside: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Values between two percentiles of the sector as 0 to 1; black outside the sector."""
-    bottom, top = np.percentile(values[inside], [low, high])
-    return np.clip((values - bottom) / max(top - bottom, 1e-9), 0, 1) * inside
-
-
-def planes_place(
-    grid: "sitk.Image", mask: np.ndarray, tumor: "sitk.Image | None", mri_to_us_ras: np.ndarray
-) -> tuple[int, ...]:
-    """Index (k, j, i) of the planes: the tumour's middle where it is inside the sector, else the sector's."""
+    coarse = isotropic_grid(sector, MIDDLE_SPACING_MM)
+    inside = sitk.GetArrayFromImage(resample_onto(sector, coarse, interpolator=sitk.sitkNearestNeighbor))
     if tumor is not None:
-        label = as_array(propagate_label(tumor, grid, mri_to_us_ras)) * mask
-        if label.any():
-            return tuple(round(v) for v in np.argwhere(label).mean(axis=0))
-    return tuple(round(v) for v in np.argwhere(mask).mean(axis=0))
+        label = sitk.GetArrayFromImage(propagate_label(tumor, coarse, mri_to_us_ras)) * inside
+        inside = label if label.any() else inside
+    kji = np.argwhere(inside).mean(axis=0)
+    return transform_points(ijk_to_ras(coarse), kji[None, ::-1])[0]
 
 
-def plane_of(volume: np.ndarray, axis: int, place: tuple[int, ...]) -> np.ndarray:
-    """The plane of `volume` at `place` across array axis `axis`."""
-    return np.take(volume, place[axis], axis=axis)
+def on_planes(
+    planes: "list[sitk.Image]", image: "sitk.Image", mri_to_us_ras: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """`image`, moved by `mri_to_us_ras` where it is given, on each of the planes: linear, 0 outside."""
+    return [_flat(resample_onto(image, plane, mri_to_us_ras)) for plane in planes]
+
+
+def label_on_planes(
+    planes: "list[sitk.Image]", label: "sitk.Image | None", mri_to_us_ras: np.ndarray
+) -> "list[np.ndarray | None]":
+    """The MRI's label as it is carried over to the ultrasound, on each of the planes; None where there is none."""
+    if label is None:
+        return [None] * len(planes)
+    return [_flat(propagate_label(label, plane, mri_to_us_ras)) for plane in planes]
+
+
+def sector_on_planes(planes: "list[sitk.Image]", sector: "sitk.Image") -> list[np.ndarray]:
+    """Where the field of view is on each of the planes, boolean."""
+    import SimpleITK as sitk
+
+    return [_flat(resample_onto(sector, plane, interpolator=sitk.sitkNearestNeighbor)) > 0 for plane in planes]
+
+
+def _flat(thin: "sitk.Image") -> np.ndarray:
+    import SimpleITK as sitk
+
+    return sitk.GetArrayFromImage(thin).squeeze(axis=thin.GetSize()[::-1].index(1))
+
+
+def windowed(values: list[np.ndarray], inside: list[np.ndarray], low: float, high: float) -> list[np.ndarray]:
+    """Values between two percentiles of the sector, over all planes, as 0 to 1; black outside the sector."""
+    bottom, top = np.percentile(np.concatenate([v[i] for v, i in zip(values, inside, strict=True)]), [low, high])
+    span = max(top - bottom, 1e-9)
+    return [np.clip((v - bottom) / span, 0, 1) * i for v, i in zip(values, inside, strict=True)]
 
 
 def fitted_panel(colour: np.ndarray, label: np.ndarray | None) -> np.ndarray:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MRI_SPACING_MM = 1.0
 LAPLACIAN_SIGMA_MM = 1.0
-ECHO_SPACING_MM = 0.75
+ECHO_SPACING_MM = 1.0
 ECHO_RADIUS_MM = 2.0  # half the width of the broadest echo of a sulcus
 CROP_MARGIN_MM = 32.0  # the search reaches 25 mm, and gradients and patches need a little more
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..atomic_files import check_output_folder
 from ..errors import BadInput, Failed
+from ..images.field_of_view import field_of_view_mask, without_interpolation
 from ..images.geometry import ijk_to_ras, transform_points
 from ..images.volumes import read_label, read_volume
 from ..jobs.progress import Progress, silent
@@ -99,18 +100,19 @@ def register_files(
         stage_seconds=result.seconds,
         pose_samples=result.pose_samples,
     )
-    write_comparison(inputs.us, inputs.mris[0], inputs.tumor, registration, Path(out) / COMPARISON_FILE)
-    if result.engine is not None:
-        _write_diagnostics(result.engine, inputs, Path(out))
+    _write_pictures(registration, result.engine, inputs, Path(out))
     write_registration(registration, Path(out))
     return registration
 
 
-def _write_diagnostics(engine: "EngineResult", inputs: _Inputs, out: Path) -> None:
-    from .diagnostic_pictures import DIAGNOSTICS_FILE, write_diagnostics
+def _write_pictures(registration: Registration, engine: "EngineResult | None", inputs: _Inputs, out: Path) -> None:
+    us, sector = (engine.scene.us, engine.scene.mask) if engine else without_interpolation(inputs.us)
+    write_comparison(us, sector, inputs.mris[0], inputs.tumor, registration, out / COMPARISON_FILE)
+    if engine is not None:
+        from .diagnostic_pictures import DIAGNOSTICS_FILE, write_diagnostics
 
-    found = engine.found
-    write_diagnostics(engine.scene, found.poses, found.scores, inputs.us, out / DIAGNOSTICS_FILE, inputs.tumor)
+        found = engine.found
+        write_diagnostics(engine.scene, found.poses, found.scores, us, out / DIAGNOSTICS_FILE, inputs.tumor)
 
 
 def _check_choices(method: str, device: str, dof: str) -> None:
@@ -227,7 +229,6 @@ def _with_affine(plain: _Result, rigid: "EngineResult", progress: Progress) -> _
 
 
 def _run_mattes(inputs: _Inputs, seed: int, progress: Progress) -> _Result:
-    from ..images.field_of_view import field_of_view_mask
     from .mattes import HISTOGRAM_BINS, SAMPLING_SHARE, register_mattes
     from .verdict import unjudged
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..images.field_of_view import field_of_view_mask
+from ..images.field_of_view import without_interpolation
 from ..jobs.progress import Progress, silent
 from .exhaustive import REACH_DEG, ROTATION_STEP_DEG, lattice_poses, rotation_lattice
 from .lc2 import PatchGrid, lc2, patch_grid
@@ -36,6 +36,7 @@ SMOOTHING_MM = 0.7
 AGREEING_MM = 4.0
 LOCAL_UNITS = 2.0  # of a pose: 2 mm, 4 degrees
 FEATURE_SHARES = {COARSE_MM: (1.0,), FINE_MM: (1.0, 1.0)}  # of all echoes, and of thin echoes
+USUAL_VOLUME_ML, COARSEST_SCALE = 100.0, 1.35  # RESECT's sectors hold 45 to 121 ml
 POINTS_A_PORTION = 200_000  # voxels scored at once: what stays in the cache of one core
 
 
@@ -58,7 +59,11 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class Scene:
-    """The images prepared for the metric: the poses' space, the MRI's channels and the ultrasound's patches by spacing."""
+    """The images prepared for the metric: the poses' space, the MRI's channels and the ultrasound's patches by level.
+
+    A level is named by its spacing in mm; sectors larger than usual are seen with voxels `spacing_scale` times as wide,
+    so that they take no longer.
+    """
 
     space: PoseSpace
     mri: MriChannels
@@ -66,6 +71,7 @@ class Scene:
     grids: dict[float, PatchGrid]
     us: "sitk.Image"
     mask: "sitk.Image"
+    spacing_scale: float = 1.0
 
     def objective(self, spacing_mm: float, spread: bool = False) -> "Callable[[torch.Tensor], torch.Tensor]":
         """LC2 less the prior, at one level."""
@@ -124,8 +130,8 @@ def prepare(
     """Compute everything that the poses cannot change."""
     import SimpleITK as sitk
 
-    us, mris = sitk.Cast(us, sitk.sitkFloat32), [sitk.Cast(mri, sitk.sitkFloat32) for mri in mris]
-    mask = field_of_view_mask(us)
+    mris = [sitk.Cast(mri, sitk.sitkFloat32) for mri in mris]
+    us, mask = without_interpolation(us)
     points = field_of_view_points(mask)
     space = PoseSpace(points.mean(axis=0), np.cov(points.T), initial_mri_to_us_ras)
     from ..images.geometry import transform_points
@@ -134,11 +140,21 @@ def prepare(
     with_thin = mri_channels(mris, SMOOTHING_MM, around, thin_structures=True).to(device)
     plain = MriChannels(with_thin.values[[c for c in range(len(with_thin.values)) if c % 3 < 2]], with_thin.ras_to_ijk)
     echoes = thin_echoes_of(us, mask)
+    scale = spacing_scale_of(mask)
     grids = {
-        mm: patch_grid(ultrasound_level(us, mask, mm, echoes if len(shares) > 1 else None), 2, device, shares)
+        mm: patch_grid(ultrasound_level(us, mask, scale * mm, echoes if len(shares) > 1 else None), 2, device, shares)
         for mm, shares in FEATURE_SHARES.items()
     }
-    return Scene(space, plain, with_thin, grids, us, mask)
+    return Scene(space, plain, with_thin, grids, us, mask, scale)
+
+
+def spacing_scale_of(mask: "sitk.Image") -> float:
+    """How much wider than usual the voxels of a large sector are taken: its voxels are then as many as a usual one's."""
+    import SimpleITK as sitk
+
+    inside = np.count_nonzero(sitk.GetArrayViewFromImage(mask))
+    volume_ml = inside * float(np.prod(mask.GetSpacing())) / 1000
+    return float(np.clip((volume_ml / USUAL_VOLUME_ML) ** (1 / 3), 1.0, COARSEST_SCALE))
 
 
 def search(scene: Scene, settings: SearchSettings = SearchSettings(), progress: Progress = silent) -> Found:
@@ -162,7 +178,7 @@ def _lattice_best(scene: Scene, settings: SearchSettings, progress: Progress) ->
     """The best distinct poses of the lattice, and the start itself."""
     import torch
 
-    level = ultrasound_level(scene.us, scene.mask, LATTICE_MM)
+    level = ultrasound_level(scene.us, scene.mask, scene.spacing_scale * LATTICE_MM)
     poses, scores = [torch.zeros(1, 6, device=settings.device)], [torch.full((1,), np.inf, device=settings.device)]
     rotations = len(rotation_lattice(REACH_DEG, ROTATION_STEP_DEG))
     with torch.inference_mode():
@@ -178,12 +194,16 @@ def _lattice_best(scene: Scene, settings: SearchSettings, progress: Progress) ->
 
 def _near_start(settings: SearchSettings) -> "torch.Tensor":
     """The start and poses scattered about it, (n, 6), by 2 mm and 4 degrees along each direction."""
+    return _scattered(settings.lattice_kept, LOCAL_UNITS, settings)
+
+
+def _scattered(count: int, units: float, settings: SearchSettings) -> "torch.Tensor":
+    """Offsets of poses (count, 6), normal with `units` as deviation; the first is none."""
     import torch
 
-    generator = torch.Generator().manual_seed(settings.seed)
-    scattered = torch.randn(settings.lattice_kept, 6, generator=generator) * LOCAL_UNITS * torch.tensor(SCALE)
-    scattered[0] = 0.0
-    return scattered.to(settings.device)
+    offsets = torch.randn(count, 6, generator=torch.Generator().manual_seed(settings.seed)) * units * torch.tensor(SCALE)
+    offsets[0] = 0.0
+    return offsets.to(settings.device)
 
 
 def _climb(
@@ -209,11 +229,16 @@ def _climb(
 def _polish_rivals(
     scene: Scene, climbed: "torch.Tensor", settings: SearchSettings, progress: Progress
 ) -> "torch.Tensor":
+    """The rivals (n, 7) climbed at the fine level, best first; what they leave free starts around the best of them.
+
+    Right registrations have few rivals, and a flat top on which a second start finds the better end.
+    """
     import torch
 
     chosen = climbed[distinct(climbed[:, :6], climbed[:, 6], scene.space.distance_mm, 2.5, settings.rivals)]
     progress("refine", 1, 2, f"Comparing {len(chosen)} rival poses at {FINE_MM} mm")
-    rivals = scene.ascend(FINE_MM, chosen[:, :6], 16, 0.6)
+    around = chosen[:1, :6] + _scattered(max(settings.finalists - len(chosen), 0) + 1, 1.0, settings)[1:]
+    rivals = scene.ascend(FINE_MM, torch.cat([chosen[:, :6], around]), 16, 0.6)
     return rivals[torch.argsort(rivals[:, 6], descending=True)]
 
 
@@ -232,7 +257,7 @@ def _decide(
             if number and float(rival[6]) < best - 0.03:
                 break
             progress("decide", number, settings.finalists, "Polishing the best poses")
-            pose, score = polish(objective, rival[:6].clone(), 0.6, 2, settings.seed)
+            pose, score = polish(objective, rival[:6].clone(), 0.8, 2, settings.seed)
             poses.append(pose)
             scores.append(score)
         order = np.argsort(scores)[::-1].tolist()
