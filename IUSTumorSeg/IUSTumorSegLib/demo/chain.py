@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..atomic_files import check_output_folder
 from ..errors import BadInput, Failed
@@ -240,8 +240,8 @@ def _part(progress: Progress, name: str, number: int, count: int, what: str) -> 
     """Progress of one patient's task as a part of the stage `name` of all patients."""
     progress(name, number, count, what)
 
-    def report(stage: str, done: int = 0, total: int = 0, message: str = "") -> None:
-        del stage, done, total
+    def report(stage: str, done: int = 0, total: int = 0, message: str = "", **more: Any) -> None:
+        del stage, done, total, more
         progress(name, number, count, f"{what}: {message}" if message else what)
 
     return report

@@ -5,13 +5,16 @@ from typing import Any, Protocol, TextIO
 
 
 class Progress(Protocol):
-    """Called by long work: the stage's name, steps done of the total (0 where unknown), and a message for a person."""
+    """Called by long work: the stage's name, steps done of the total (0 where unknown), and a message for a person.
 
-    def __call__(self, stage: str, done: int = 0, total: int = 0, message: str = "") -> None:
+    `more` is what else a stage has to tell, as JSON can hold it: registration's best pose so far, `mri_to_us_ras`.
+    """
+
+    def __call__(self, stage: str, done: int = 0, total: int = 0, message: str = "", **more: Any) -> None:
         """Report one step."""
 
 
-def silent(stage: str, done: int = 0, total: int = 0, message: str = "") -> None:
+def silent(stage: str, done: int = 0, total: int = 0, message: str = "", **more: Any) -> None:
     """Report nothing."""
 
 

@@ -160,35 +160,50 @@ def spacing_scale_of(mask: "sitk.Image") -> float:
 def search(scene: Scene, settings: SearchSettings = SearchSettings(), progress: Progress = silent) -> Found:
     """Find the best pose within 24 mm and 18 degrees of the start; deterministic for a seed."""
     clock = _Clock()
+    preview = _Preview(scene.space, progress)
     with one_thread_each():
-        starts = _near_start(settings) if settings.local else _lattice_best(scene, settings, progress)
+        starts = _near_start(settings) if settings.local else _lattice_best(scene, settings, preview)
         clock.lap("lattice")
-        climbed, agreeing = _climb(scene, starts, settings, progress)
+        climbed, agreeing = _climb(scene, starts, settings, preview)
         clock.lap("climb")
-        rivals = _polish_rivals(scene, climbed, settings, progress)
+        rivals = _polish_rivals(scene, climbed, settings, preview)
         clock.lap("rivals")
-        poses, scores = _decide(scene, rivals, settings, progress)
+        poses, scores = _decide(scene, rivals, settings, preview)
         clock.lap("decide")
     return Found(
         poses.cpu().numpy(), scores.cpu().numpy(), float(scene.lc2(FINE_MM, poses[:1])[0]), agreeing, clock.laps
     )
 
 
-def _lattice_best(scene: Scene, settings: SearchSettings, progress: Progress) -> "torch.Tensor":
+class _Preview:
+    """Progress that also tells the best pose so far."""
+
+    def __init__(self, space: PoseSpace, progress: Progress) -> None:
+        self._space, self._progress = space, progress
+
+    def __call__(self, stage: str, done: int, total: int, message: str, best: "torch.Tensor") -> None:
+        matrix = self._space.mri_to_us_ras(best[:6].detach().cpu().numpy())
+        self._progress(stage, done, total, message, mri_to_us_ras=np.round(matrix, 5).tolist())
+
+
+def _lattice_best(scene: Scene, settings: SearchSettings, progress: _Preview) -> "torch.Tensor":
     """The best distinct poses of the lattice, and the start itself."""
     import torch
 
     level = ultrasound_level(scene.us, scene.mask, scene.spacing_scale * LATTICE_MM)
     poses, scores = [torch.zeros(1, 6, device=settings.device)], [torch.full((1,), np.inf, device=settings.device)]
     rotations = len(rotation_lattice(REACH_DEG, ROTATION_STEP_DEG))
+    best, best_score = poses[0][0], -np.inf
     with torch.inference_mode():
         for number, (p, s) in enumerate(lattice_poses(level, scene.mri, scene.space, settings.device)):
             poses.append(p)
             scores.append(s - scene.space.prior(p))
-            progress("search", number + 1, rotations, "Scoring the poses that a navigation error can have")
+            best = p[scores[-1].argmax()] if scores[-1].max() > best_score else best
+            best_score = max(best_score, float(scores[-1].max()))
+            progress("search", number + 1, rotations, "Scoring the poses that a navigation error can have", best)
         all_poses, all_scores = torch.cat(poses), torch.cat(scores)
-        best = all_scores.topk(min(len(all_scores), 16 * settings.lattice_kept)).indices
-        all_poses, all_scores = all_poses[best], all_scores[best]
+        top = all_scores.topk(min(len(all_scores), 16 * settings.lattice_kept)).indices
+        all_poses, all_scores = all_poses[top], all_scores[top]
         return all_poses[distinct(all_poses, all_scores, scene.space.distance_mm, 2.0, settings.lattice_kept)].clone()
 
 
@@ -201,13 +216,15 @@ def _scattered(count: int, units: float, settings: SearchSettings) -> "torch.Ten
     """Offsets of poses (count, 6), normal with `units` as deviation; the first is none."""
     import torch
 
-    offsets = torch.randn(count, 6, generator=torch.Generator().manual_seed(settings.seed)) * units * torch.tensor(SCALE)
+    offsets = (
+        torch.randn(count, 6, generator=torch.Generator().manual_seed(settings.seed)) * units * torch.tensor(SCALE)
+    )
     offsets[0] = 0.0
     return offsets.to(settings.device)
 
 
 def _climb(
-    scene: Scene, poses: "torch.Tensor", settings: SearchSettings, progress: Progress
+    scene: Scene, poses: "torch.Tensor", settings: SearchSettings, progress: _Preview
 ) -> "tuple[torch.Tensor, float]":
     """Ascend in rounds with fewer and fewer poses; distinct ones (n, 7) with the score, best first.
 
@@ -216,7 +233,7 @@ def _climb(
     first_steps, steps = (0.8, 0.5, 0.3), (6, 8, 10)
     agreeing = 0.0
     for number, keep in enumerate(settings.climbers):
-        progress("refine", number, len(settings.climbers), f"Refining {min(keep, len(poses))} poses")
+        progress("refine", number, len(settings.climbers), f"Refining {min(keep, len(poses))} poses", poses[0])
         climbed = scene.ascend(COARSE_MM, poses[:keep, :6], steps[number], first_steps[number])
         climbed = climbed[climbed[:, 6].argsort(descending=True)]
         if number == len(settings.climbers) - 2:
@@ -227,7 +244,7 @@ def _climb(
 
 
 def _polish_rivals(
-    scene: Scene, climbed: "torch.Tensor", settings: SearchSettings, progress: Progress
+    scene: Scene, climbed: "torch.Tensor", settings: SearchSettings, progress: _Preview
 ) -> "torch.Tensor":
     """The rivals (n, 7) climbed at the fine level, best first; what they leave free starts around the best of them.
 
@@ -236,14 +253,14 @@ def _polish_rivals(
     import torch
 
     chosen = climbed[distinct(climbed[:, :6], climbed[:, 6], scene.space.distance_mm, 2.5, settings.rivals)]
-    progress("refine", 1, 2, f"Comparing {len(chosen)} rival poses at {FINE_MM} mm")
+    progress("refine", 1, 2, f"Comparing {len(chosen)} rival poses at {FINE_MM} mm", chosen[0])
     around = chosen[:1, :6] + _scattered(max(settings.finalists - len(chosen), 0) + 1, 1.0, settings)[1:]
     rivals = scene.ascend(FINE_MM, torch.cat([chosen[:, :6], around]), 16, 0.6)
     return rivals[torch.argsort(rivals[:, 6], descending=True)]
 
 
 def _decide(
-    scene: Scene, rivals: "torch.Tensor", settings: SearchSettings, progress: Progress
+    scene: Scene, rivals: "torch.Tensor", settings: SearchSettings, progress: _Preview
 ) -> "tuple[torch.Tensor, torch.Tensor]":
     """Polish the finalists at the finest level; all rivals, best first, with the finalists' scores in front."""
     import torch
@@ -256,7 +273,7 @@ def _decide(
         for number, rival in enumerate(kept[: settings.finalists]):
             if number and float(rival[6]) < best - 0.03:
                 break
-            progress("decide", number, settings.finalists, "Polishing the best poses")
+            progress("decide", number, settings.finalists, "Polishing the best poses", kept[0])
             pose, score = polish(objective, rival[:6].clone(), 0.8, 2, settings.seed)
             poses.append(pose)
             scores.append(score)

@@ -3,7 +3,7 @@ import pytest
 import SimpleITK as sitk
 from real_data import real_file
 
-from IUSTumorSegLib.images.field_of_view import field_of_view_mask
+from IUSTumorSegLib.images.field_of_view import field_of_view_mask, without_interpolation
 from IUSTumorSegLib.images.volumes import read_volume
 
 SHAPE = (60, 70, 80)
@@ -60,3 +60,27 @@ def test_a_real_sector_is_found_whole_and_nothing_else(case):
     values, inside = sitk.GetArrayViewFromImage(us), sitk.GetArrayFromImage(field_of_view_mask(us)) > 0
     assert (inside & (values == 0)).sum() < 0.02 * inside.sum()
     assert (~inside & (values != 0)).sum() < 0.06 * inside.sum()
+
+
+def test_an_interpolated_volume_is_averaged_to_half_a_millimetre_where_it_stands():
+    values = np.zeros((40, 60, 50), np.float32)
+    values[5:35, 8:52, 6:44] = 100 + np.arange(30)[:, None, None]
+    us = sitk.GetImageFromArray(values)
+    us.SetSpacing([0.2, 0.25, 0.6])
+    us.SetOrigin([10, -20, 30])
+    small, mask = without_interpolation(us)
+    assert small.GetSpacing() == pytest.approx([0.4, 0.5, 0.6]) and small.GetSize() == mask.GetSize() == (25, 30, 40)
+    middles = [
+        image.TransformContinuousIndexToPhysicalPoint((np.array(image.GetSize()) - 1) / 2) for image in (us, small)
+    ]
+    assert middles[0] == pytest.approx(middles[1])
+    assert sitk.GetArrayFromImage(small)[20, 15, 12] == pytest.approx(values[20, 30, 24])
+    inside = sitk.GetArrayViewFromImage(mask)
+    assert inside[20, 15, 12] == 1 and inside[1, 15, 12] == 0
+
+
+def test_a_volume_of_half_a_millimetre_is_left_as_it_is():
+    us = sitk.GetImageFromArray(np.random.default_rng(0).random((12, 14, 16)).astype(np.float32))
+    us.SetSpacing([0.5] * 3)
+    small, _ = without_interpolation(us)
+    assert np.array_equal(sitk.GetArrayFromImage(small), sitk.GetArrayFromImage(us))

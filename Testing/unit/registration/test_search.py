@@ -8,7 +8,14 @@ from made_images import linear_mix, pose, structured_mri
 
 from IUSTumorSegLib.images.geometry import ijk_to_ras, resample_onto, set_ijk_to_ras
 from IUSTumorSegLib.registration.mattes import register_mattes
-from IUSTumorSegLib.registration.search import FINE_MM, SearchSettings, prepare, search
+from IUSTumorSegLib.registration.search import (
+    COARSEST_SCALE,
+    FINE_MM,
+    SearchSettings,
+    prepare,
+    search,
+    spacing_scale_of,
+)
 
 TRUTH = pose((2.0, -1.0, 3.0), (1, 1, 0), 8.0)
 QUICK = SearchSettings(lattice_kept=24, climbers=(24, 8, 4))
@@ -100,3 +107,24 @@ def test_a_local_search_finds_the_optimum_beside_the_start_only(pair):
     settings = SearchSettings(lattice_kept=24, climbers=(24, 8, 4), local=True)
     assert distance_mm(us, found_pose(mri, us, near, settings), TRUTH) < 0.5
     assert distance_mm(us, found_pose(mri, us, far, settings), TRUTH) > 5.0
+
+
+def test_progress_tells_the_best_pose_so_far_and_ends_close_to_the_result(pair):
+    mri, us = pair
+    told = []
+
+    def progress(stage, done=0, total=0, message="", **more):
+        told.append((stage, np.array(more["mri_to_us_ras"])))
+
+    scene = prepare(us, [mri], pose((6, 0, 0), (0, 1, 0), 10.0) @ TRUTH)
+    result = scene.space.mri_to_us_ras(search(scene, QUICK, progress).poses[0])
+    assert {"search", "refine", "decide"} == {stage for stage, _ in told}
+    assert all(np.allclose(m[:3, :3] @ m[:3, :3].T, np.eye(3), atol=1e-4) for _, m in told)
+    assert distance_mm(us, told[-1][1], result) < 1.0 < distance_mm(us, told[0][1], TRUTH)
+
+
+@pytest.mark.parametrize("side_mm, scale", [(30, 1.0), (54, (54**3 / 100_000) ** (1 / 3)), (90, COARSEST_SCALE)])
+def test_voxels_grow_with_a_sector_larger_than_usual_up_to_a_bound(side_mm, scale):
+    mask = sitk.Image([side_mm // 3] * 3, sitk.sitkUInt8) + 1
+    mask.SetSpacing([3.0] * 3)
+    assert spacing_scale_of(mask) == pytest.approx(scale, rel=1e-6)
