@@ -10,8 +10,8 @@ from ..jobs.progress import Progress, silent
 from .quality import quality_features
 from .registration import Candidate, Judgement
 from .search import Found, Scene, SearchSettings, prepare, search
-from .uncertainty import bootstrap_poses
-from .verdict import judge
+from .uncertainty import bootstrap_poses, scaled_to
+from .verdict import judge, right_error_quantiles_mm
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -22,8 +22,8 @@ class EngineResult:
     """A registration with what is known of it.
 
     `mri_to_us_ras` (4, 4) and `candidates`, best first, in RAS mm; `score` is LC2 at the finest level; `pose_samples`
-    are registrations (4, 4) scattered as the bootstrap scatters them; `seconds` by stage. `scene` and `found` are what
-    pictures and further questions need.
+    are registrations (4, 4) scattered in the bootstrap's directions, as far as right ones like this were off; `seconds`
+    by stage. `scene` and `found` are what pictures and further questions need.
     """
 
     mri_to_us_ras: np.ndarray
@@ -51,8 +51,10 @@ def register_images(
     found = search(scene, settings, progress)
     progress("judge", 0, 1, "Measuring how far the result can be trusted")
     searched = time.perf_counter()
-    samples = bootstrap_poses(scene, found.poses[0], settings.seed)
-    judgement = judge(quality_features(scene, found, samples, settings.seed))
+    drawn = bootstrap_poses(scene, found.poses[0], settings.seed)
+    judgement = judge(quality_features(scene, found, drawn, settings.seed))
+    errors_mm = right_error_quantiles_mm(judgement.features, len(drawn))
+    samples = scaled_to(errors_mm, drawn, found.poses[0], scene.space)
     seconds = {"prepare": prepared - started, **found.seconds, "judge": time.perf_counter() - searched}
     candidates = [
         Candidate(scene.space.mri_to_us_ras(p), float(s)) for p, s in zip(found.poses, found.scores, strict=True)

@@ -131,10 +131,8 @@ def fit(runs: list[dict[str, Any]]) -> dict[str, Any]:
     rows = np.array([[transformed(run["features"])[name] for name in FEATURES] for run in runs])
     means, deviations = rows.mean(axis=0), rows.std(axis=0) + 1e-9
     weights = _logistic((rows - means) / deviations, right)
-    spread = np.log([max(run["features"]["bootstrap_mm"], 0.05) for run in runs])
     error = np.log([max(run["error_mm"], 0.05) for run in runs])
-    power, constant = np.polyfit(spread[right], error[right], 1)
-    residual = error[right] - constant - power * spread[right]
+    error_weights, deviation = _ridge_regression(((rows - means) / deviations)[right], error[right])
     failed = np.array([run["error_mm"] for run in runs if not run["right"] and run["kind"] in ("own", "real")])
     return {
         "features": list(FEATURES),
@@ -144,7 +142,9 @@ def fit(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "intercept": float(weights[0]),
         "accept_above": ACCEPT_ABOVE,
         "reject_below": REJECT_BELOW,
-        "right_log_error": [float(constant), float(power), float(residual.std() * 1.15)],
+        "error_intercept": float(error_weights[0]),
+        "error_weights": error_weights[1:].tolist(),
+        "error_deviation": deviation,
         # Where a search fails it ends 13 to 27 mm away; with too few failures of our own that is taken.
         "wrong_log_error": [float(np.log(failed).mean()), float(np.log(failed).std())]
         if len(failed) > 9
@@ -166,6 +166,15 @@ def _logistic(rows: np.ndarray, right: np.ndarray) -> np.ndarray:
         curvature = (design.T * (balance * probability * (1 - probability))) @ design + ridge
         weights = weights + np.linalg.solve(curvature, slope)
     return weights
+
+
+def _ridge_regression(rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights, intercept first, and the deviation of what they leave, corrected for their number."""
+    design = np.hstack([np.ones((len(rows), 1)), rows])
+    ridge = RIDGE * len(rows) * np.diag([0.0] + [1.0] * rows.shape[1])
+    weights = np.linalg.solve(design.T @ design + ridge, design.T @ values)
+    freedom = max(len(rows) - design.shape[1], 1)
+    return weights, float(np.sqrt(np.square(values - design @ weights).sum() / freedom))
 
 
 def _typical(features: list[dict[str, float]]) -> dict[str, float]:
@@ -193,7 +202,7 @@ def cross_validated(runs: list[dict[str, Any]], parts: int = 5) -> dict[str, flo
     from .verdict import judge, model_from
 
     seeds = sorted({run["name"].split("-")[1] + run["kind"][:4] for run in runs})
-    probability, verdicts = np.zeros(len(runs)), [""] * len(runs)
+    probability, verdicts, covered = np.zeros(len(runs)), [""] * len(runs), np.zeros(len(runs), bool)
     for part in range(parts):
         held = {seed for n, seed in enumerate(seeds) if n % parts == part}
         inside = [run["name"].split("-")[1] + run["kind"][:4] in held for run in runs]
@@ -202,6 +211,8 @@ def cross_validated(runs: list[dict[str, Any]], parts: int = 5) -> dict[str, flo
         for n in np.flatnonzero(inside):
             judgement = judge(runs[n]["features"], model)
             probability[n], verdicts[n] = judgement.success_probability or 0.0, judgement.verdict
+            low, high = judgement.error_interval_mm or (0.0, 0.0)
+            covered[n] = low <= runs[n]["error_mm"] <= high
     right = np.array([run["right"] for run in runs])
     accepted = np.array([v == "accept" for v in verdicts])
     pairs = (probability[right][:, None] > probability[~right]).mean() + 0.5 * (
@@ -215,6 +226,7 @@ def cross_validated(runs: list[dict[str, Any]], parts: int = 5) -> dict[str, flo
         "not_accepted_of_right": float((~accepted[right]).mean()),
         "auc": float(pairs),
         "expected_calibration_error": float(sum(gaps)),
+        "covered_of_right": float(covered[right].mean()),
     }
 
 
@@ -232,8 +244,10 @@ def main() -> None:
         collect(range(first, last + 1), options.out, options.real)
         return
     runs = [json.loads(line) for line in options.runs.read_text(encoding="utf-8").splitlines()]
-    for name, value in cross_validated(runs).items():
-        print(f"{name}: {value:.3f}")
+    simulated = [run for run in runs if not run["kind"].startswith("real")]
+    for which, some in (("all", runs), ("simulated only", simulated)):
+        for name, value in cross_validated(some).items():
+            print(f"{which}, {len(some)} runs, left out by patient: {name} {value:.3f}")
     write_json_atomic(MODEL_FILE, fit(runs))
 
 

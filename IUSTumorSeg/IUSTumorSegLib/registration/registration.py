@@ -54,7 +54,7 @@ class SourceFile:
 class Registration:
     """An MRI registered rigidly to an ultrasound. Matrices are 4x4, RAS mm, and map MRI points to ultrasound points.
 
-    `pose_samples` are registrations scattered as precisely as the images fix the pose.
+    `pose_samples` are registrations scattered as far as right ones with such signs of quality were from the truth.
     """
 
     mri: tuple[SourceFile, ...]

@@ -67,10 +67,16 @@ def benchmark_repeatability(
         results.append((result, errors))
     apart = _apart_from_the_middle(space, [result.mri_to_us_ras for result, _ in results])
     repeats = [
-        Repeat(distances[n % len(distances)], round(float(apart[n]), 3), *errors, result.judgement.verdict,
-               round(sum(result.seconds.values()), 2))
+        Repeat(
+            distance_mm=distances[n % len(distances)],
+            apart_mm=round(float(apart[n]), 3),
+            start_landmark_mm=errors[0],
+            end_landmark_mm=errors[1],
+            verdict=result.judgement.verdict,
+            seconds=round(sum(result.seconds.values()), 2),
+        )
         for n, (result, errors) in enumerate(results)
-    ]  # fmt: skip
+    ]
     write_json_atomic(Path(out) / SUMMARY_FILE, {"schema": SCHEMA, "repeats": [vars(repeat) for repeat in repeats]})
     return repeats
 

@@ -3,15 +3,18 @@
 A bootstrap over blocks of patches. Neighbouring patches overlap and see the same echoes, so whole blocks of 12 mm are
 drawn. The score of every patch is computed once at poses around the result; each draw then only weighs the patches
 anew, fits the quadratic of `refinement`, and steps to its top. What all draws share is not in their spread: a bias of
-the metric, and brain shift.
+the metric, and brain shift. The draws therefore say in which directions the pose is loose; how far it may be off is taken
+from registrations whose truth was known (`scaled_to`).
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .lc2 import patch_scores
 from .parallel import one_thread_each
+from .poses import PoseSpace
 from .refinement import SCALE, quadratic_tops, shell
 from .search import FINE_MM, Scene
 
@@ -39,6 +42,20 @@ def bootstrap_poses(scene: Scene, pose: np.ndarray, seed: int = 0, draws: int = 
     steps = quadratic_tops(offsets, torch.cat([drawn, scores.sum(1, keepdim=True)], dim=1).T)
     spread = (steps[:-1] - steps[-1:]) * RADIUS * torch.tensor(SCALE)
     return np.asarray(pose) + spread.numpy()
+
+
+def scaled_to(errors_mm: Sequence[float], samples: np.ndarray, pose: np.ndarray, space: PoseSpace) -> np.ndarray:
+    """The `samples` (n, 6) about `pose` (6,), each stretched to displace the field of view by one of `errors_mm` (n,), RMS.
+
+    Errors are dealt out in a fixed shuffled order, so that size and direction are independent.
+    """
+    import torch
+
+    here = torch.as_tensor(np.asarray(pose), dtype=torch.float64)[None]
+    there = torch.as_tensor(np.asarray(samples), dtype=torch.float64)
+    apart_mm = space.distance_mm(there, here).numpy()
+    sizes = np.random.default_rng(0).permutation(np.asarray(errors_mm))
+    return here.numpy() + (there - here).numpy() * (sizes / np.maximum(apart_mm, 1e-9))[:, None]
 
 
 def _weighted_patch_scores(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor":

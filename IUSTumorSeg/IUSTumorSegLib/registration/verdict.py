@@ -1,7 +1,7 @@
 """From signs to a probability of success, an expected error and a verdict with reasons.
 
 A logistic regression on the features of `quality` gives the probability that the registration is right (within 2 mm).
-The error is a mixture: where right, log-normal about a power of the bootstrap's spread; where wrong, log-normal about
+The error is a mixture: where right, log-normal about a regression on the same features; where wrong, log-normal about
 the errors that failed registrations had. `verdict_model.json` holds the weights; `fit_verdict` fitted them and lists
 the seeds of its cases.
 """
@@ -23,7 +23,11 @@ POOR_OVERLAP, CLOSE_RIVAL, FAR_FROM_START_MM = 0.4, 0.01, 20.0
 
 @dataclass(frozen=True)
 class VerdictModel:
-    """Weights of the verdict, as `fit_verdict` writes them. Logarithms are natural, lengths in mm."""
+    """Weights of the verdict, as `fit_verdict` writes them. Logarithms are natural, lengths in mm.
+
+    `intercept` and `weights` give the logit of success, `error_intercept` and `error_weights` the logarithm of a right
+    registration's error, both of the standardised features; `error_deviation` is that logarithm's spread.
+    """
 
     features: tuple[str, ...]
     means: tuple[float, ...]
@@ -32,7 +36,9 @@ class VerdictModel:
     intercept: float
     accept_above: float
     reject_below: float
-    right_log_error: tuple[float, float, float]
+    error_intercept: float
+    error_weights: tuple[float, ...]
+    error_deviation: float
     wrong_log_error: tuple[float, float]
     typical: dict[str, float]
     fitted_on: dict[str, Any]
@@ -67,10 +73,14 @@ def unjudged(reason: str) -> Judgement:
 
 def success_probability(features: Mapping[str, float], model: VerdictModel) -> float:
     """Probability that the registration lies within 2 mm of the truth, over the field of view."""
-    values = transformed(features)
-    terms = zip(model.features, model.means, model.deviations, model.weights, strict=True)
-    logit = model.intercept + sum(w * (values[name] - mean) / sd for name, mean, sd, w in terms)
+    logit = model.intercept + _weighted(features, model, model.weights)
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+
+
+def _weighted(features: Mapping[str, float], model: VerdictModel, weights: tuple[float, ...]) -> float:
+    values = transformed(features)
+    terms = zip(model.features, model.means, model.deviations, weights, strict=True)
+    return sum(w * (values[name] - mean) / sd for name, mean, sd, w in terms)
 
 
 def transformed(features: Mapping[str, float]) -> dict[str, float]:
@@ -83,8 +93,7 @@ def error_of(
     features: Mapping[str, float], probability: float, model: VerdictModel
 ) -> tuple[float, tuple[float, float]]:
     """Expected error in mm over the field of view, and the interval that holds 90 % of the mixture."""
-    constant, power, right_sd = model.right_log_error
-    right = constant + power * math.log(max(features["bootstrap_mm"], 0.05))
+    right, right_sd = right_log_error(features, model), model.error_deviation
     wrong, wrong_sd = model.wrong_log_error
     expected = probability * math.exp(right + right_sd**2 / 2) + (1 - probability) * math.exp(wrong + wrong_sd**2 / 2)
 
@@ -93,6 +102,22 @@ def error_of(
 
     low, high = (math.exp(_solve(below, q)) for q in ((1 - INTERVAL) / 2, (1 + INTERVAL) / 2))
     return round(expected, 2), (round(low, 2), round(high, 2))
+
+
+def right_log_error(features: Mapping[str, float], model: VerdictModel) -> float:
+    """Expected logarithm of the error in mm of a registration with such features, if it is right at all."""
+    return model.error_intercept + _weighted(features, model, model.error_weights)
+
+
+def right_error_quantiles_mm(
+    features: Mapping[str, float], count: int, model: VerdictModel | None = None
+) -> tuple[float, ...]:
+    """`count` errors in mm, rising, that divide what a right registration with such features may have into equal shares."""
+    from statistics import NormalDist
+
+    model = model or load_model()
+    log_error = NormalDist(right_log_error(features, model), model.error_deviation)
+    return tuple(math.exp(log_error.inv_cdf((n + 0.5) / count)) for n in range(count))
 
 
 def _normal(value: float, mean: float, deviation: float) -> float:

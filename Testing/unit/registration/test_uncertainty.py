@@ -3,9 +3,10 @@ import torch
 from made_images import linear_mix, structured_mri
 
 from IUSTumorSegLib.registration.mind import mind_agreement, mind_ssc
+from IUSTumorSegLib.registration.poses import PoseSpace
 from IUSTumorSegLib.registration.refinement import quadratic_tops, shell
 from IUSTumorSegLib.registration.search import prepare
-from IUSTumorSegLib.registration.uncertainty import bootstrap_poses
+from IUSTumorSegLib.registration.uncertainty import bootstrap_poses, scaled_to
 
 
 def test_the_top_of_a_known_quadratic_is_found():
@@ -46,3 +47,15 @@ def test_mind_agrees_best_where_structures_coincide():
     shifted = torch.stack([torch.roll(volume, s, 0) for s in (0, 1, 3)])
     values = mind_agreement(volume, 1 - shifted, torch.ones_like(volume))
     assert values[0] > values[1] > values[2]
+
+
+def test_samples_are_stretched_to_the_errors_given_and_keep_their_directions():
+    space = PoseSpace(np.zeros(3), np.diag([100.0, 80, 60]), np.eye(4))
+    rng = np.random.default_rng(0)
+    pose, offsets = rng.normal(size=6), rng.normal(size=(32, 6)) * 0.1
+    errors = np.linspace(0.2, 1.4, 32)
+    scaled = scaled_to(errors, pose + offsets, pose, space)
+    apart = space.distance_mm(torch.tensor(scaled), torch.tensor(pose)[None]).numpy()
+    assert np.allclose(np.sort(apart), errors, rtol=0.02)
+    along = np.einsum("ij,ij->i", scaled - pose, offsets)
+    assert np.allclose(along, np.linalg.norm(scaled - pose, axis=1) * np.linalg.norm(offsets, axis=1))
