@@ -18,7 +18,7 @@ from ..jobs.progress import Progress, silent
 from ..version import VERSION
 from .benchmark_cases import contrasts_of, load_cases, wrong_pair_kind
 from .benchmark_runs import RIGHT_PAIR, Job, code_fingerprint, run_missing
-from .benchmark_summary import Row, Share, WrongPairs, rows_of, wrong_pairs_of
+from .benchmark_summary import Discrimination, Row, Share, WrongPairs, discrimination_of, rows_of, wrong_pairs_of
 
 SCHEMA = "iustumorseg.registration_benchmark/1"
 RUNS_FILE, SUMMARY_FILE, TABLE_FILE = "runs.jsonl", "summary.json", "summary.csv"
@@ -45,6 +45,7 @@ class BenchmarkResult:
     wrong_pairs: list[WrongPairs]
     notes: list[str]
     runs: int
+    discrimination: Discrimination | None = None
 
 
 def benchmark_registration(
@@ -71,7 +72,7 @@ def benchmark_registration(
     check_output_folder(out)
     code = code_fingerprint()
     runs = run_missing(_jobs(plan), code, out / RUNS_FILE, workers, progress)
-    result = BenchmarkResult(rows_of(runs), wrong_pairs_of(runs), _notes(plan), len(runs))
+    result = BenchmarkResult(rows_of(runs), wrong_pairs_of(runs), _notes(plan), len(runs), discrimination_of(runs))
     _write(result, out, code)
     return result
 
@@ -162,6 +163,7 @@ def _write(result: BenchmarkResult, out: Path, code: str) -> None:
         "notes": result.notes,
         "rows": [row.as_json() for row in result.rows],
         "wrong_pairs": [kind.as_json() for kind in result.wrong_pairs],
+        "discrimination": result.discrimination and vars(result.discrimination),
     }
     write_json_atomic(out / SUMMARY_FILE, content)
     table = io.StringIO()
@@ -176,7 +178,7 @@ def _flat(row: Row) -> dict[str, Any]:
     """One line of the CSV: shares as hits, count and interval; stages in one field."""
     cells: dict[str, Any] = {}
     for name, value in vars(row).items():
-        if name in ("success", "silent_failures", "false_alarms", "covered"):
+        if name in ("success", "silent_failures", "false_alarms", "covered", "tumor_covered"):
             share = value if isinstance(value, Share) else None
             low, high = (share and share.interval) or (None, None)
             counts = (share.hits, share.count) if share else (None, None)

@@ -39,12 +39,16 @@ class BenchmarkCase:
 
 @dataclass(frozen=True)
 class Pair:
-    """What a method is given, and the truth, `None` where the images are of two patients (or one is mirrored)."""
+    """What a method is given, and the truth, `None` where the images are of two patients (or one is mirrored).
+
+    `mri_tumor` is for measuring what an error means at the tumour; no method sees it.
+    """
 
     us: "sitk.Image"
     mris: "list[sitk.Image]"
     initial_mri_to_us_ras: np.ndarray
     true_mri_to_us_ras: np.ndarray | None
+    mri_tumor: "sitk.Image | None" = None
 
 
 def load_cases(path: Path = CASES_FILE) -> list[BenchmarkCase]:
@@ -66,7 +70,8 @@ def right_pair(case: BenchmarkCase, contrasts: tuple[str, ...], distance_mm: flo
     """A patient's MRI and ultrasound, `distance_mm` from the truth."""
     simulated = _simulated(case, contrasts)
     truth = simulated.true_mri_to_us_ras
-    return Pair(simulated.us, _mris(simulated, contrasts), _start(case, simulated, distance_mm) @ truth, truth)
+    start = _start(case, simulated, distance_mm) @ truth
+    return Pair(simulated.us, _mris(simulated, contrasts), start, truth, simulated.mri_tumor)
 
 
 def wrong_pair_kind(number: int) -> str:

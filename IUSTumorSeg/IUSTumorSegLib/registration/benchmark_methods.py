@@ -8,8 +8,9 @@ import numpy as np
 
 from ..images.field_of_view import field_of_view_mask
 from ..images.geometry import transform_points
+from ..labels.surface import label_surface
 from .benchmark_cases import Pair
-from .engine import register_images
+from .engine import EngineResult, register_images
 from .lc2 import patch_grid
 from .mattes import register_mattes
 from .parallel import one_thread_each
@@ -22,22 +23,53 @@ LOCAL_STEPS = {COARSE_MM: (40, 1.0), FINE_MM: (24, 0.5)}
 
 
 @dataclass(frozen=True)
+class TumorDisplacement:
+    """What an error means at the tumour: mean displacement of its surface, `true_mm`, against the truth.
+
+    `per_mm` (samples): the same under each pose sample, per mm that the sample displaces the field of view (RMS).
+    """
+
+    true_mm: float
+    per_mm: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a method returned: the pose (4, 4), the signs its verdict rests on, and seconds by stage.
 
-    `features` is `None` where the method has no verdict.
+    `features` is `None` where the method has no verdict, `tumor` where it has no pose samples: see `TumorDisplacement`.
     """
 
     mri_to_us_ras: np.ndarray
     features: dict[str, float] | None
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    tumor: TumorDisplacement | None = None
 
 
 def full_lc2(pair: Pair, device: str) -> Outcome:
     """The engine, as the command `register` runs it."""
     settings = SearchSettings(device=device)
     result = register_images(pair.us, pair.mris, pair.initial_mri_to_us_ras, settings)
-    return Outcome(result.mri_to_us_ras, result.judgement.features, result.seconds)
+    return Outcome(result.mri_to_us_ras, result.judgement.features, result.seconds, _at_tumor(pair, result))
+
+
+def _at_tumor(pair: Pair, result: EngineResult) -> TumorDisplacement | None:
+    import torch
+
+    if pair.mri_tumor is None or pair.true_mri_to_us_ras is None:
+        return None
+    surface = label_surface(pair.mri_tumor)
+    share = surface.areas_mm2 / surface.areas_mm2.sum()
+
+    def mean_mm(other: np.ndarray) -> float:
+        apart = transform_points(other - result.mri_to_us_ras, surface.points_ras)
+        return float(share @ np.linalg.norm(apart, axis=1))
+
+    space = result.scene.space
+    poses = torch.tensor(np.array([space.pose_of(m) for m in (result.mri_to_us_ras, *result.pose_samples)]))
+    field_mm = space.distance_mm(poses[1:], poses[:1]).numpy()
+    ratios = [mean_mm(m) / mm for m, mm in zip(result.pose_samples, field_mm, strict=True)]
+    return TumorDisplacement(round(mean_mm(pair.true_mri_to_us_ras), 4), tuple(round(float(r), 4) for r in ratios))
 
 
 def local_lc2(pair: Pair, device: str) -> Outcome:

@@ -117,7 +117,8 @@ def _measured(job: Job, code: str) -> Run:
         for pose in (outcome.mri_to_us_ras, pair.initial_mri_to_us_ras)
     )
     stages = {name: round(value, 3) for name, value in outcome.stage_seconds.items()}
-    return Run(job.key(code), error, start, outcome.features, round(seconds, 3), round(cpu_seconds, 3), stages)
+    tumor = asdict(outcome.tumor) if outcome.tumor else None
+    return Run(job.key(code), error, start, outcome.features, round(seconds, 3), round(cpu_seconds, 3), stages, tumor)
 
 
 def _pair(job: Job) -> Pair:

@@ -12,9 +12,11 @@ import numpy as np
 
 from .benchmark_statistics import area_under_curve, calibration_error, wilson_interval
 from .registration import ACCEPT, REJECT, REVIEW, Judgement
-from .verdict import judge
+from .uncertainty import dealt_out
+from .verdict import judge, right_error_quantiles_mm
 
 RIGHT_MM = 2.0
+HONESTY = ("silent_failures", "false_alarms", "auc", "calibration_error", "covered", "tumor_covered")
 # Success in per cent wanted of the engine from these distances, with one contrast and with two.
 GOALS = {False: {10.0: 99, 15.0: 95, 20.0: 85}, True: {10.0: 99, 15.0: 98, 20.0: 95}}
 
@@ -24,7 +26,8 @@ class Run:
     """One registration of the benchmark, a line of `runs.jsonl`.
 
     `key` names what was run; `error_mm` is the mean displacement from the truth, `None` for a wrong pair, `start_mm`
-    that of the start; `seconds` by the clock, `cpu_seconds` over all cores. `features` are `None` without a verdict.
+    that of the start; `seconds` by the clock, `cpu_seconds` over all cores. `features` are `None` without a verdict;
+    `tumor` holds what `benchmark_methods.TumorDisplacement` says.
     """
 
     key: dict[str, Any]
@@ -34,6 +37,7 @@ class Run:
     seconds: float
     cpu_seconds: float
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    tumor: dict[str, Any] | None = None
 
     @property
     def right(self) -> bool:
@@ -68,7 +72,8 @@ class Row:
     """One method from one distance in mm (`None`: all). Errors in mm, times in seconds.
 
     `silent_failures` are accepted wrong ones among all runs, `false_alarms` right ones not accepted among the right,
-    `covered` how often the predicted 90 % interval holds the error; all `None` where the method has no verdict.
+    `covered` how often the predicted 90 % interval holds the error, and `tumor_covered` how often that of the tumour's mean
+    displacement does, of right registrations; all `None` where the method has no verdict.
     """
 
     method: str
@@ -83,6 +88,7 @@ class Row:
     auc: float | None
     calibration_error: float | None
     covered: Share | None
+    tumor_covered: Share | None
     seconds_median: float
     seconds_p95: float
     cpu_seconds_median: float
@@ -122,6 +128,31 @@ def rows_of(runs: Iterable[Run]) -> list[Row]:
     return rows
 
 
+@dataclass(frozen=True)
+class Discrimination:
+    """How well the success probability tells right from wrong, over all pairs of which two patients' count as wrong."""
+
+    right: int
+    wrong: int
+    auc: float | None
+    calibration_error: float | None
+
+
+def discrimination_of(runs: Iterable[Run]) -> Discrimination | None:
+    """Over every run with a verdict, wrong pairs included; `None` without any."""
+    judged = [run for run in runs if run.features is not None]
+    if not judged:
+        return None
+    right = np.array([run.right for run in judged])
+    probability = np.array([judge(run.features or {}).success_probability for run in judged], dtype=float)
+    return Discrimination(
+        int(right.sum()),
+        int((~right).sum()),
+        area_under_curve(probability, right),
+        calibration_error(probability, right),
+    )
+
+
 def wrong_pairs_of(runs: Iterable[Run]) -> list[WrongPairs]:
     """The verdicts on wrong pairs, by kind and over all."""
     wrong = [run for run in runs if run.error_mm is None and run.features is not None]
@@ -155,7 +186,7 @@ def _row(method: str, distance_mm: float | None, runs: list[Run]) -> Row:
 def _honesty(runs: list[Run], right: np.ndarray, errors: np.ndarray) -> dict[str, Any]:
     judgements = [judge(run.features) for run in runs if run.features is not None]
     if len(judgements) < len(runs):
-        return dict.fromkeys(("silent_failures", "false_alarms", "auc", "calibration_error", "covered"))
+        return dict.fromkeys(HONESTY)
     accepted = np.array([j.verdict == ACCEPT for j in judgements])
     probability = np.array([j.success_probability for j in judgements if j.success_probability is not None])
     complete = len(probability) == len(runs)
@@ -165,12 +196,24 @@ def _honesty(runs: list[Run], right: np.ndarray, errors: np.ndarray) -> dict[str
         "auc": area_under_curve(probability, right) if complete else None,
         "calibration_error": calibration_error(probability, right) if complete else None,
         "covered": _covered(judgements, errors),
+        "tumor_covered": _tumor_covered([run for run in runs if run.right and run.tumor]),
     }
 
 
 def _covered(judgements: list[Judgement], errors: np.ndarray) -> Share | None:
     stated = [(j.error_interval_mm, e) for j, e in zip(judgements, errors, strict=True) if j.error_interval_mm]
     return Share(sum(bool(low <= error <= high) for (low, high), error in stated), len(stated)) if stated else None
+
+
+def _tumor_covered(runs: list[Run]) -> Share | None:
+    """How often the 5th to 95th percentile of the samples' displacements of the tumour holds the true one."""
+    held = 0
+    for run in runs:
+        per_mm = np.array((run.tumor or {})["per_mm"])
+        each = per_mm * dealt_out(right_error_quantiles_mm(run.features or {}, len(per_mm)))
+        low, high = np.percentile(each, [5, 95])
+        held += bool(low <= (run.tumor or {})["true_mm"] <= high)
+    return Share(held, len(runs)) if runs else None
 
 
 def _wrong(kind: str, runs: list[Run]) -> WrongPairs:

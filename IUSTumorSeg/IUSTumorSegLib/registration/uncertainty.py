@@ -47,15 +47,19 @@ def bootstrap_poses(scene: Scene, pose: np.ndarray, seed: int = 0, draws: int = 
 def scaled_to(errors_mm: Sequence[float], samples: np.ndarray, pose: np.ndarray, space: PoseSpace) -> np.ndarray:
     """The `samples` (n, 6) about `pose` (6,), each stretched to displace the field of view by one of `errors_mm` (n,), RMS.
 
-    Errors are dealt out in a fixed shuffled order, so that size and direction are independent.
+    Errors are dealt out in a shuffled order, so that size and direction are independent.
     """
     import torch
 
     here = torch.as_tensor(np.asarray(pose), dtype=torch.float64)[None]
     there = torch.as_tensor(np.asarray(samples), dtype=torch.float64)
     apart_mm = space.distance_mm(there, here).numpy()
-    sizes = np.random.default_rng(0).permutation(np.asarray(errors_mm))
-    return here.numpy() + (there - here).numpy() * (sizes / np.maximum(apart_mm, 1e-9))[:, None]
+    return here.numpy() + (there - here).numpy() * (dealt_out(errors_mm) / np.maximum(apart_mm, 1e-9))[:, None]
+
+
+def dealt_out(errors_mm: Sequence[float]) -> np.ndarray:
+    """The errors in the fixed order in which samples get them."""
+    return np.random.default_rng(0).permutation(np.asarray(errors_mm))
 
 
 def _weighted_patch_scores(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor":

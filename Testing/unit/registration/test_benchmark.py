@@ -30,9 +30,9 @@ from IUSTumorSegLib.registration.benchmark_cases import (
 from IUSTumorSegLib.registration.benchmark_methods import METHODS, local_lc2, mean_displacement_mm
 from IUSTumorSegLib.registration.benchmark_runs import Job, code_fingerprint, read_runs, run_missing
 from IUSTumorSegLib.registration.benchmark_statistics import area_under_curve, calibration_error, wilson_interval
-from IUSTumorSegLib.registration.benchmark_summary import Run, rows_of, wrong_pairs_of
+from IUSTumorSegLib.registration.benchmark_summary import Run, discrimination_of, rows_of, wrong_pairs_of
 from IUSTumorSegLib.registration.registration import Judgement
-from IUSTumorSegLib.registration.verdict import load_model
+from IUSTumorSegLib.registration.verdict import load_model, right_error_quantiles_mm
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 10), (98, 100), (100, 100), (1, 3)])
@@ -91,6 +91,7 @@ def simulated(monkeypatch):
         def __init__(self, seed, contrasts):
             self.mris = {name: structured_mri((12, 10, 8), seed=seed) for name in contrasts}
             self.us = sitk.Image(6, 6, 6, sitk.sitkUInt8) + seed % 200
+            self.mri_tumor = None
 
     monkeypatch.setattr(benchmark_cases, "_simulated", lambda case, contrasts: Simulated(case.seed, contrasts))
     return Truth
@@ -326,3 +327,33 @@ def test_what_the_benchmark_compares_with_runs_on_the_shipped_case():
         outcome = METHODS[name](pair, "cpu")
         assert outcome.features is None
         assert mean_displacement_mm(pair, outcome.mri_to_us_ras, truth) < 2.0, name
+
+
+FEATURES_OF_A_RIGHT_RUN = {
+    "lc2_z": 6.0, "thin_lc2_z": 15.0, "mind_z": 4.0, "bootstrap_mm": 0.15, "informative_share": 0.45,
+    "agreeing_starts": 0.8, "overlap": 1.0, "rival_distance_mm": 0.0, "rival_gap": 0.1, "distance_from_start_mm": 10.0,
+}  # fmt: skip
+
+
+def test_the_tumour_s_displacement_is_covered_as_often_as_the_samples_say():
+    features = FEATURES_OF_A_RIGHT_RUN
+    rng = np.random.default_rng(0)
+    sizes = right_error_quantiles_mm(features, 200)
+    runs = []
+    for number in range(200):
+        # The tumour moves half as far as the field of view, and errors follow the law that the samples were given.
+        key = {"method": "lc2", "distance_mm": 10.0, "contrasts": ["FLAIR"], "number": number}
+        tumor = {"true_mm": 0.5 * float(rng.choice(sizes)), "per_mm": [0.5] * 64}
+        runs.append(Run(key, 0.3, 10.0, features, 1.0, 1.0, {}, tumor))
+    far = [replace(run, tumor={**run.tumor, "true_mm": 10 * run.tumor["true_mm"]}) for run in runs]
+    assert 0.82 < rows_of(runs)[0].tumor_covered.value < 0.97
+    assert rows_of(far)[0].tumor_covered.value < 0.1
+
+
+def test_wrong_pairs_count_as_wrong_in_the_discrimination():
+    key = {"method": "lc2", "distance_mm": 10.0, "contrasts": ["FLAIR"], "kind": "right"}
+    poor = FEATURES_OF_A_RIGHT_RUN | {"lc2_z": 1.0, "thin_lc2_z": 1.0, "mind_z": 0.5, "informative_share": 0.05}
+    right = Run(key, 0.3, 10.0, FEATURES_OF_A_RIGHT_RUN, 1.0, 1.0)
+    wrong = Run(key | {"kind": "other patient"}, None, None, poor, 1.0, 1.0)
+    told = discrimination_of([right, right, wrong, replace(right, features=None)])
+    assert (told.right, told.wrong, told.auc) == (2, 1, 1.0)
