@@ -7,8 +7,12 @@ import typer
 
 from ..version import VERSION
 from .benchmark import app as benchmark_app
+from . import benchmark_predict as _benchmark_predict  # adds its command
+from . import benchmark_repeatability as _benchmark_repeatability  # adds its command
+from . import benchmark_review as _benchmark_review  # adds its command
+from . import benchmark_slices as _benchmark_slices  # noqa: F401 - adds its command
 from .study_import import app as study_app
-from .terminal import numbers, run
+from .terminal import names, numbers, run
 
 app = typer.Typer(
     name="iustumorseg", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
@@ -64,6 +68,9 @@ def register(
     local: Annotated[
         bool, typer.Option("--local", help="Refine from the start only, within some millimetres.")
     ] = False,
+    border: Annotated[
+        bool, typer.Option("--border", help="Check where the ultrasound disagrees with the tumour's border.")
+    ] = False,
     seed: SeedOption = 0,
     json_progress: JsonProgressOption = False,
 ) -> None:
@@ -74,7 +81,7 @@ def register(
     result = run(
         lambda progress: register_files(
             mri=mri, us=us, out=out, mri_tumor=mri_tumor, landmarks=landmarks, initial=initial, method=method,
-            device=device, seed=seed, local=local, dof=dof, progress=progress,
+            device=device, seed=seed, local=local, dof=dof, border=border, progress=progress,
         ),
         json_progress,
     )  # fmt: skip
@@ -109,40 +116,55 @@ def propagate(
         typer.echo(f"Label on the ultrasound's grid: {out}")
 
 
-@app.command(
-    epilog="Example: `iustumorseg export --cases cases.csv --dataset 501_Brain --out nnUNet_raw --min-area 5,35`"
-)
+@app.command(epilog="Example: `iustumorseg export STUDY --dataset 501_Brain --out nnUNet_raw --min-area 0,5,15,25,35`")
 def export(
-    cases: Annotated[
-        Path, typer.Option(help="CSV: case, patient, us, us_tumor, label_source, verdict, predicted_error_mm.")
-    ],
     dataset: Annotated[str, typer.Option(help="Number and name of the data set, as 501_Brain.")],
     out: Annotated[Path, typer.Option(help="Folder nnUNet_raw.")],
+    study_or_table: Annotated[
+        Path | None, typer.Argument(metavar="[STUDY_OR_CSV]", help="Folder of a study, or a table as in --cases.")
+    ] = None,
+    cases: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV: case, patient, us, us_tumor, and where known label_source, verdict, predicted_error_mm, source, "
+            "time_point, displacement_mm."
+        ),
+    ] = None,
     min_area: Annotated[
         str, typer.Option(help="Smallest tumour areas in mm²; the lowest is written, each is a split.")
     ] = "0",
+    verdicts: Annotated[
+        str, typer.Option(help="Of a study: accepted, flagged, unreviewed ... (accepted if left out).")
+    ] = "",
+    labels: Annotated[str, typer.Option(help="us, corrected, propagated: the first that a case has.")] = "",
+    time_points: Annotated[str, typer.Option(help="before, during, after; all if left out.")] = "",
+    max_displacement_mm: Annotated[
+        float | None, typer.Option(help="Leave propagated labels that may be displaced by more.")
+    ] = None,
+    directions: Annotated[str, typer.Option(help="Axes of the ultrasound's grid to cut across.")] = "i,j,k",
     folds: Annotated[int, typer.Option(help="Folds; a patient is in one only.")] = 5,
     empty_share: Annotated[float, typer.Option(help="Share of slices without tumour, from 0 to below 1.")] = 0.0,
+    file_ending: Annotated[str, typer.Option(help=".nii.gz, or .nii: larger and faster.")] = ".nii.gz",
     json_progress: JsonProgressOption = False,
 ) -> None:
     """Cut labelled ultrasound volumes into 2D slices for nnU-Net."""
     from ..slices.export import export_slices
+    from .export_summary import print_export
 
     areas = numbers(min_area, "smallest areas in mm²")
+    given = cases or study_or_table
+    is_study = given is not None and cases is None and given.suffix != ".csv"
     result = run(
         lambda progress: export_slices(
-            cases=cases,
-            dataset=dataset,
-            out=out,
-            min_area_mm2=areas,
-            folds=folds,
-            empty_share=empty_share,
-            progress=progress,
+            cases=None if is_study else given, study=given if is_study else None, dataset=dataset, out=out,
+            verdicts=names(verdicts), labels=names(labels), time_points=names(time_points),
+            max_displacement_mm=max_displacement_mm, min_area_mm2=areas, folds=folds, directions=names(directions),
+            empty_share=empty_share, file_ending=file_ending, progress=progress,
         ),
         json_progress,
-    )
+    )  # fmt: skip
     if not json_progress:
-        typer.echo(f"{len(result.slices)} slices: {result.folder}")
+        print_export(result)
 
 
 @app.command(epilog="Example: `iustumorseg train --dataset 501 --raw nnUNet_raw --out networks --fold 0 --epochs 10`")
@@ -177,26 +199,45 @@ def train(
         typer.echo(f"Model: {result.model_folder}, fold {result.fold}\nTraining curve: {result.curve}")
 
 
-@app.command(epilog="Example: `iustumorseg predict --model MODEL --input US.nii.gz --out us_tumor.nii.gz`")
+@app.command(epilog="Example: `iustumorseg predict --model MODEL.zip --input US.nii.gz --out us_tumor.nii.gz`")
 def predict(
-    model: Annotated[Path, typer.Option(help="Folder of a trained nnU-Net model.")],
-    input: Annotated[Path, typer.Option(help="An image or a folder of images.")],
-    out: Annotated[Path, typer.Option(help="A file for one image, else a folder.")],
+    model: Annotated[Path, typer.Option(help="Folder or zip of a trained nnU-Net model.")],
+    input: Annotated[Path | None, typer.Option(help="A 2D image, a volume, or a folder of images.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A file for one image, else a folder.")] = None,
+    card: Annotated[bool, typer.Option("--card", help="Print what the model is, and predict nothing.")] = False,
+    directions: Annotated[
+        str,
+        typer.Option(
+            help="Of a volume's slices: axes of its grid i, j, k, or axial, coronal, sagittal; fused by mean."
+        ),
+    ] = "i,j,k",
+    folds: Annotated[str, typer.Option(help="all for an ensemble, or numbers such as 0,1.")] = "all",
+    mirror: Annotated[bool, typer.Option("--mirror", help="Average over mirrored slices: 4 times the time.")] = False,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Write probabilities as well.")] = False,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Label what is more probably tumour than this; the likeliest class if left out."),
+    ] = None,
+    min_component_mm3: Annotated[float, typer.Option(help="Volumes: leave out smaller connected parts.")] = 0.0,
+    min_component_mm2: Annotated[float, typer.Option(help="2D images: leave out smaller connected parts.")] = 0.0,
+    pixel_spacing: Annotated[
+        float | None, typer.Option(help="Size of a 2D image's pixel in mm, where the file does not say it (PNG).")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="auto (f32 on a processor, f16 on a GPU), f32, bf16 or f16.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, torch or openvino.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     json_progress: JsonProgressOption = False,
 ) -> None:
     """Segment the tumour on ultrasound with a trained model."""
-    from ..nnunet.prediction import predict_files
+    from .predict import predict_command
 
-    written = run(
-        lambda progress: predict_files(
-            model=model, input=input, out=out, probabilities=probabilities, device=device, progress=progress
-        ),
-        json_progress,
-    )
-    if not json_progress:
-        typer.echo("\n".join(f"Predicted by {model}: {path}" for path in written))
+    predict_command(
+        model, input, out, card, json_progress,
+        directions=names(directions), folds=None if folds == "all" else names(folds), mirroring=mirror,
+        probabilities=probabilities, threshold=threshold, min_component_mm3=min_component_mm3,
+        min_component_mm2=min_component_mm2, pixel_spacing_mm=pixel_spacing, precision=precision, engine=engine,
+        device=device,
+    )  # fmt: skip
 
 
 @app.command(epilog="Example: `iustumorseg evaluate --truth labels --prediction predictions --out evaluation`")

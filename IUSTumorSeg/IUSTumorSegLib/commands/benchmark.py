@@ -19,11 +19,6 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _benchmarks() -> None:
-    """Keep `registration` a command of its own while it is the only one."""
-
-
 @app.command(
     epilog="Example: `iustumorseg benchmark registration --cases 10 --distances 10,20 --out benchmark-registration`"
 )
@@ -63,6 +58,32 @@ def registration(
         _print(result, out)
 
 
+@app.command(epilog="Example: `iustumorseg benchmark study --cases 1000`")
+def study(
+    cases: Annotated[int, typer.Option(help="Made cases.")] = 1000,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 2,
+    folder: Annotated[Path | None, typer.Option(help="Where to make the study, kept; temporary if left out.")] = None,
+    json_progress: Annotated[
+        bool, typer.Option("--json-progress", help="Print one JSON object a line instead of a bar.")
+    ] = False,
+) -> None:
+    """Measure what a study of many cases costs beside the registrations themselves."""
+    from rich.console import Console
+
+    from ..study.benchmark import GOAL_CASES, benchmark_study
+
+    measures = run(
+        lambda progress: benchmark_study(cases=cases, workers=workers, folder=folder, progress=progress), json_progress
+    )
+    if json_progress:
+        return
+    table = _table(f"A study of {cases} cases", ("What", "Measured", f"Goal for {GOAL_CASES} cases"))
+    for found in measures:
+        goal = "-" if found.goal is None else f"at most {found.goal:g} {found.unit}"
+        table.add_row(found.what, f"{found.value:.2f} {found.unit}", goal)
+    Console(highlight=False).print(table)
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -75,6 +96,12 @@ def _print(result: "BenchmarkResult", out: Path) -> None:
         console.print(table)
     if result.wrong_pairs:
         console.print(wrong_pairs_table(result.wrong_pairs))
+    told = result.discrimination
+    if told is not None and told.auc is not None:
+        console.print(
+            f"Success probability over {told.right} right and {told.wrong} wrong registrations, wrong pairs included: "
+            f"AUC {told.auc:.3f}, calibration error {told.calibration_error:.3f}."
+        )
     for note in result.notes:
         console.print(f"- {note}")
     console.print(f"{result.runs} runs. Written: {out}/runs.jsonl, summary.json, summary.csv")
@@ -94,12 +121,13 @@ def accuracy_table(rows: "Sequence[Row]") -> "Table":
 def honesty_table(rows: "Sequence[Row]") -> "Table":
     """What the verdict is worth, for the methods that have one."""
     heads = ("Method", "From mm", "Silent failures", "95 % interval", "False alarms", "95 % interval", "AUC",
-             "Calib. error", "90 % interval holds")  # fmt: skip
+             "Calib. error", "90 % interval holds", "at the tumour")  # fmt: skip
     table = _table("Honesty, simulated pairs", heads)
     for row in rows:
         if row.silent_failures is not None:
             table.add_row(*_head(row), *_share(row.silent_failures), *_share(row.false_alarms), _figure(row.auc, 3),
-                          _figure(row.calibration_error, 3), _share(row.covered)[0])  # fmt: skip
+                          _figure(row.calibration_error, 3), _share(row.covered)[0],
+                          _share(row.tumor_covered)[0])  # fmt: skip
     return table
 
 

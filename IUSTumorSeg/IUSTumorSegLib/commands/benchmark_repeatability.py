@@ -18,7 +18,9 @@ def repeatability(
     landmarks: Annotated[Path | None, typer.Option(help="MNI tag file with MRI and ultrasound points.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for repeatability.json.")] = Path("benchmark-repeatability"),
     starts: Annotated[int, typer.Option(help="Registrations, each from a start of its own.")] = 30,
-    distances: Annotated[str, typer.Option(help="How far the starts lie from the given pose, in mm, in turn.")] = "5,10,15",
+    distances: Annotated[
+        str, typer.Option(help="How far the starts lie from the given pose, in mm, in turn.")
+    ] = "5,10,15",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     json_progress: Annotated[
         bool, typer.Option("--json-progress", help="Print one JSON object a line instead of a bar.")

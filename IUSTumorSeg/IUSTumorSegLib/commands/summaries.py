@@ -1,7 +1,9 @@
 """What the terminal prints of a result."""
 
+import json
 from pathlib import Path
 
+from ..registration.register_files import BORDER_FILE
 from ..registration.registration import Registration
 
 
@@ -15,11 +17,18 @@ def print_registration(registration: Registration, out: Path) -> None:
         print(
             f"Landmark error: {marks.initial_mm:.2f} mm before, {marks.final_mm:.2f} mm after (mean of {marks.n} pairs)"
         )
+    for sentence in _border_sentences(out):
+        print(f"Border: {sentence}")
     print(
         f"Score: {registration.method_name} {registration.score:.3f}, {registration.seconds:.1f} s on {registration.device}"
     )
     pictures = "comparison.png, diagnostics.png" if registration.method_name == "lc2" else "comparison.png"
     print(f"Written: {out}/registration.json, mri_to_us.tfm, {pictures}")
+
+
+def _border_sentences(out: Path) -> list[str]:
+    path = Path(out) / BORDER_FILE
+    return json.loads(path.read_text(encoding="utf-8"))["sentences"] if path.is_file() else []
 
 
 def print_means(means: dict[str, float | None], cases: int) -> None:

@@ -41,6 +41,11 @@ def numbers(text: str, what: str) -> list[float]:
         raise _ending(str(found), EXIT_BAD_INPUT) from error
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Names from a text such as "us,corrected"; none from an empty one."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def _ending(sentence: str, code: int) -> typer.Exit:
     print(sentence, file=sys.stderr)
     return typer.Exit(code)

@@ -95,3 +95,24 @@ def resample_onto(
     matrix = np.eye(4) if mri_to_us_ras is None else mri_to_us_ras
     chosen = sitk.sitkLinear if interpolator is None else interpolator
     return sitk.Resample(moving, reference, resampling_transform(matrix), chosen, default, moving.GetPixelID())
+
+
+def grid_near(image: "sitk.Image", points_ras: np.ndarray, spacing_mm: float, margin_mm: float) -> "sitk.Image":
+    """An empty isotropic grid along the axes of `image`, over its part within `margin_mm` of the box round the points.
+
+    `points_ras`: (n, 3), RAS mm in the image's world; where all lie outside, the grid covers the whole image.
+    """
+    import SimpleITK as sitk
+
+    to_ras, spacing, last = ijk_to_ras(image), np.array(image.GetSpacing()), np.array(image.GetSize()) - 1.0
+    near = transform_points(np.linalg.inv(to_ras), points_ras)
+    low = np.maximum(0.0, near.min(axis=0) - margin_mm / spacing)
+    high = np.minimum(last, near.max(axis=0) + margin_mm / spacing)
+    if (high <= low).any():
+        low, high = np.zeros(3), last
+    step = spacing_mm / spacing
+    matrix = to_ras @ np.diag([*step, 1.0])
+    matrix[:3, 3] = transform_points(to_ras, low)
+    grid = sitk.Image(np.maximum(2, np.floor((high - low) / step).astype(int) + 1).tolist(), sitk.sitkUInt8)
+    set_ijk_to_ras(grid, matrix)
+    return grid

@@ -59,6 +59,10 @@ def _read_scalar_3d(path: Path, what: str) -> "sitk.Image":
         from .dicom import read_dicom_series
 
         image = read_dicom_series(path)
+    elif _is_dicom_file(path):
+        from .dicom import read_dicom_files
+
+        image = read_dicom_files([path])
     else:
         image = _read_file(path, what)
     _check_dimensions(image, path, what)

@@ -18,6 +18,12 @@ TASKS = {
     "train": "IUSTumorSegLib.nnunet.training:train_network",
     "predict": "IUSTumorSegLib.nnunet.prediction:predict_files",
     "evaluate": "IUSTumorSegLib.evaluation.evaluate_files:evaluate_files",
+    "study-import": "IUSTumorSegLib.datasets.import_dataset:import_dataset",
+    "study-fetch": "IUSTumorSegLib.datasets.fetch_remind:fetch_remind",
+    "study-register": "IUSTumorSegLib.study.register_study:register_study",
+    "study-propagate": "IUSTumorSegLib.study.propagate_study:propagate_study",
+    "study-status": "IUSTumorSegLib.study.study_status:study_status",
+    "study-table": "IUSTumorSegLib.study.study_status:export_review_table",
     "simulate": "IUSTumorSegLib.demo.case_files:simulate_files",
     "demo": "IUSTumorSegLib.demo.chain:run_demo",
 }

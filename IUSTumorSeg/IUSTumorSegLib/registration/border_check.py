@@ -26,7 +26,7 @@ reason to look, silence is no proof.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +39,7 @@ from .search import FINE_MM, Scene
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+SCHEMA = "iustumorseg.border/1"
 POINTS = 300
 REACH_MM, STEP_MM = 6.0, 0.5
 BLOCK_MM = 5.0  # half the block's length along the normal, and its radius across it
@@ -75,6 +76,19 @@ class BorderCheck:
     def checked_share(self) -> float:
         """Share of the border's area that lies in the field of view."""
         return float(self.areas_mm2[np.isfinite(self.offset_mm)].sum() / self.areas_mm2.sum())
+
+    def summary(self) -> dict[str, Any]:
+        """What `border.json` holds: the sentences first, then the points in the order of the arrays, NaN as null."""
+        offsets = [None if np.isnan(mm) else round(float(mm), 2) for mm in self.offset_mm]
+        return {
+            "schema": SCHEMA,
+            "sentences": list(self.sentences),
+            "checked_share": round(self.checked_share, 3),
+            "common_mm": round(self.common_mm, 2),
+            "points_ras": np.round(self.points_ras, 2).tolist(),
+            "offset_mm": offsets,
+            "confidence": np.round(self.confidence, 3).tolist(),
+        }
 
 
 def check_border(scene: Scene, label: "sitk.Image", mri_to_us_ras: np.ndarray) -> BorderCheck:

@@ -21,9 +21,7 @@ PAPER, INK, QUIET = (250, 250, 248), (25, 32, 40), (110, 118, 126)
 CONTOUR = (0, 200, 220)
 
 
-def picture_planes(
-    sector: "sitk.Image", tumor: "sitk.Image | None", mri_to_us_ras: np.ndarray
-) -> "list[sitk.Image]":
+def picture_planes(sector: "sitk.Image", tumor: "sitk.Image | None", mri_to_us_ras: np.ndarray) -> "list[sitk.Image]":
     """Three grids, one voxel thick, across the array axes k, j and i of the ultrasound.
 
     They run through the tumour's middle where it is inside the `sector` (a mask), else through the sector's.

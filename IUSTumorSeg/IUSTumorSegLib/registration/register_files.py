@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..atomic_files import check_output_folder
+from ..atomic_files import check_output_folder, write_json_atomic
 from ..errors import BadInput, Failed
 from ..images.field_of_view import field_of_view_mask, without_interpolation
 from ..images.geometry import ijk_to_ras, transform_points
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 METHODS = ("lc2", "mattes")
 DEVICES = ("auto", "cpu", "cuda")
 DEGREES_OF_FREEDOM = ("rigid", "affine")
+BORDER_FILE = "border.json"
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,14 @@ def register_files(
     seed: int = 0,
     local: bool = False,
     dof: str = "rigid",
+    border: bool = False,
     progress: Progress = silent,
 ) -> Registration:
     """Register `mri` (one contrast or several in one frame of reference) rigidly to `us` and write the result to `out`.
 
-    Writes `registration.json`, `mri_to_us.tfm`, `comparison.png` and, for LC2, `diagnostics.png`. `mri_tumor` only
-    centres the pictures; `landmarks` only measure the error; `initial` replaces the pose in which the files stand;
+    Writes `registration.json`, `mri_to_us.tfm`, `comparison.png` and, for LC2, `diagnostics.png`. `mri_tumor` centres
+    the pictures, and with `border` a block search says in `border.json` where the ultrasound disagrees with its border; it
+    has no part in finding the pose. `landmarks` only measure the error; `initial` replaces the pose in which the files stand;
     `local` refines from there instead of searching everything that a navigation error can be; `dof="affine"` tries
     stretch and shear, and keeps them only where they explain held-out parts of the ultrasound significantly better.
     Raises `BadInput` before any work.
@@ -78,6 +81,11 @@ def register_files(
     started = time.perf_counter()
     check_output_folder(out)
     _check_choices(method, device, dof)
+    if border and (mri_tumor is None or method != "lc2"):
+        found = f"the method {method} and {'a' if mri_tumor else 'no'} tumour label"
+        raise BadInput(
+            "the method lc2 and a tumour label for the border check", found, "give --mri-tumor or leave --border"
+        )
     device = _device(device) if method == "lc2" else "cpu"  # mutual information runs without PyTorch
     progress("read", 0, 1, "Reading the images")
     inputs = _read(mri, us, mri_tumor, landmarks, initial)
@@ -101,6 +109,9 @@ def register_files(
         pose_samples=result.pose_samples,
     )
     _write_pictures(registration, result.engine, inputs, Path(out))
+    (Path(out) / BORDER_FILE).unlink(missing_ok=True)  # an earlier run's answer does not outlive its pose
+    if border:
+        _write_border_check(registration, result.engine, inputs, Path(out))
     write_registration(registration, Path(out))
     return registration
 
@@ -113,6 +124,14 @@ def _write_pictures(registration: Registration, engine: "EngineResult | None", i
 
         found = engine.found
         write_diagnostics(engine.scene, found.poses, found.scores, us, out / DIAGNOSTICS_FILE, inputs.tumor)
+
+
+def _write_border_check(registration: Registration, engine: "EngineResult | None", inputs: _Inputs, out: Path) -> None:
+    from .border_check import check_border
+
+    if engine is not None and inputs.tumor is not None:
+        checked = check_border(engine.scene, inputs.tumor, registration.mri_to_us_ras)
+        write_json_atomic(out / BORDER_FILE, checked.summary())
 
 
 def _check_choices(method: str, device: str, dof: str) -> None:

@@ -133,12 +133,14 @@ def _file_fields(file: CaseFile) -> dict[str, Any]:
 
 def _case(content: dict[str, Any]) -> Case:
     landmarks = content.pop("landmarks")
+    several: dict[str, Any] = {
+        name: tuple(map(_file, content.pop(name))) for name in ("mri", "mri_labels", "us_labels")
+    } | {name: tuple(content.pop(name)) for name in ("register_with", "notes")}
     return Case(
         licence=Licence(**content.pop("licence")),
         us=_file(content.pop("us")),
         landmarks=_file(landmarks) if landmarks else None,
-        **{name: tuple(map(_file, content.pop(name))) for name in ("mri", "mri_labels", "us_labels")},
-        **{name: tuple(content.pop(name)) for name in ("register_with", "notes")},
+        **several,
         **content,
     )
 

@@ -161,3 +161,22 @@ def test_mutual_information_needs_no_pytorch(tmp_path):
     )
     assert ended.returncode == 0, ended.stderr
     assert read_registration(tmp_path / "registration.json").verdict == "review"
+
+
+def test_the_border_check_is_written_when_asked_for_and_goes_with_the_next_pose(tmp_path):
+    files = {
+        "mri": [DEMO_CASE / "mri_flair.nii.gz"],
+        "us": DEMO_CASE / "us.nii.gz",
+        "mri_tumor": DEMO_CASE / "mri_tumor.nii.gz",
+    }
+    register_files(**files, out=tmp_path, local=True, border=True)
+    border = json.loads((tmp_path / "border.json").read_text())
+    assert border["sentences"] and 0 < border["checked_share"] <= 1
+    assert len(border["offset_mm"]) == len(border["points_ras"]) == len(border["confidence"])
+    register_files(**files, out=tmp_path, local=True)
+    assert not (tmp_path / "border.json").exists()
+
+
+def test_a_border_check_without_a_label_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="--mri-tumor"):
+        register_files(mri=[DEMO_CASE / "mri_flair.nii.gz"], us=DEMO_CASE / "us.nii.gz", out=tmp_path, border=True)

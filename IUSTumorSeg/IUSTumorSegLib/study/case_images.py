@@ -1,0 +1,193 @@
+"""A case's images and what a reviewer wants to see of them, read ahead of the moment when the case is shown.
+
+No MRML and no Qt is touched here, so reading may run in a thread while the window shows another case.
+"""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import BadInput
+from ..images.geometry import transform_points
+from ..images.volumes import read_label
+from ..labels.displacement_arrows import Arrows, displacement_arrows
+from ..registration.landmarks import Landmarks, read_tag
+from ..registration.local_agreement import AgreementInputs, local_agreement, prepare_agreement
+from ..registration.mri_edges import mri_edges
+from ..registration.registration import Registration
+from ..registration.registration_files import REGISTRATION_FILE, read_registration
+from .case import Case, CaseFile, read_case
+from .case_state import CORRECTED_FILE, PROPAGATED_FILE
+from .study_folder import located
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+
+@dataclass(frozen=True)
+class CaseImages:
+    """A case in memory; None where it has no such thing.
+
+    `mris` are (contrast, image), the one that was registered first. `edges` lie in the MRI's world, `agreement` in the
+    ultrasound's: uint8 closeness to an edge, and the share of variance explained at the registration's pose, 0 where
+    nothing is known. `agreement_inputs` are what the map at another pose is computed from.
+    """
+
+    name: str
+    us: "sitk.Image"
+    mris: "tuple[tuple[str, sitk.Image], ...]" = ()
+    folder: Path | None = None
+    case: Case | None = None
+    mri_tumor: "sitk.Image | None" = None
+    propagated: "sitk.Image | None" = None
+    corrected: "sitk.Image | None" = None
+    us_label: "sitk.Image | None" = None
+    registration: Registration | None = None
+    landmarks: Landmarks | None = None
+    edges: "sitk.Image | None" = None
+    agreement: "sitk.Image | None" = None
+    agreement_inputs: AgreementInputs | None = None
+    arrows: Arrows | None = None
+
+
+def read_case_images(case_folder: Path) -> CaseImages:
+    """Read all that the review of a case shows; `BadInput` with a sentence for a file that is missing or unreadable."""
+    folder = Path(case_folder)
+    case = read_case(folder)
+    us = _read(located(folder, case.us), "ultrasound")
+    mris = tuple((file.what, _read(located(folder, file), f"MRI {file.what}".strip())) for file in _mris(case))
+    registration = _if_there(folder / REGISTRATION_FILE, read_registration)
+    mri_tumor = _label(folder, case.mri_tumor)
+    return with_overlays(
+        CaseImages(
+            name=case.case,
+            us=us,
+            mris=mris,
+            folder=folder,
+            case=case,
+            mri_tumor=mri_tumor,
+            propagated=_if_there(folder / PROPAGATED_FILE, read_label),
+            corrected=_if_there(folder / CORRECTED_FILE, read_label),
+            us_label=_label(folder, case.us_tumor),
+            registration=registration,
+            landmarks=read_tag(located(folder, case.landmarks)) if case.landmarks else None,
+        )
+    )
+
+
+def with_overlays(images: CaseImages) -> CaseImages:
+    """The same with edges, agreement and arrows, as far as there is an MRI and a registration."""
+    if not images.mris:
+        return images
+    mri, registration = images.mris[0][1], images.registration
+    pose = registration.mri_to_us_ras if registration is not None else np.eye(4)
+    inputs = prepare_agreement(images.us, mri, pose)
+    arrows = None
+    if registration is not None and registration.pose_samples and images.mri_tumor is not None:
+        arrows = displacement_arrows(images.mri_tumor, pose, registration.pose_samples)
+    return CaseImages(
+        **vars(images)
+        | {
+            "edges": mri_edges(mri, transform_points(np.linalg.inv(pose), inputs.sector_ras())),
+            "agreement": local_agreement(inputs, pose)[0],
+            "agreement_inputs": inputs,
+            "arrows": arrows,
+        }
+    )
+
+
+class ReadAhead:
+    """Reads one case in a thread while another is on the screen, from `start` to `take` or `stop`."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._reading: _Reading | None = None
+
+    def start(self, case_folder: Path) -> None:
+        """Begin to read; a case that was being read for nothing is dropped."""
+        if self._folder != Path(case_folder):
+            self._folder, self._reading = Path(case_folder), _Reading(Path(case_folder))
+
+    def ready(self, wait_s: float = 0.002) -> bool:
+        """Whether the case is in memory. Ask now and then: the short wait gives the thread Python's lock, which
+        Slicer's event loop holds.
+        """
+        return self._reading is not None and self._reading.finished(wait_s)
+
+    def take(self, case_folder: Path) -> CaseImages:
+        """The case, at once if it was read ahead, else read now; raises what reading it raised."""
+        if self._folder != Path(case_folder) or self._reading is None:
+            self.start(case_folder)
+        reading = self._reading
+        self.stop()
+        assert reading is not None
+        return reading.result()
+
+    def stop(self) -> None:
+        """Forget what is being read; a thread that is still reading ends by itself."""
+        self._folder, self._reading = None, None
+
+
+class _Reading:
+    """One case being read."""
+
+    def __init__(self, case_folder: Path) -> None:
+        self._images: CaseImages | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._read, args=(case_folder,), daemon=True)
+        self._thread.start()
+
+    def finished(self, wait_s: float) -> bool:
+        self._thread.join(wait_s)
+        return not self._thread.is_alive()
+
+    def result(self) -> CaseImages:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self._images is not None
+        return self._images
+
+    def _read(self, case_folder: Path) -> None:
+        try:
+            self._images = read_case_images(case_folder)
+        except Exception as error:  # noqa: BLE001  raised again where the case is wanted
+            self._error = error
+
+
+def _mris(case: Case) -> tuple[CaseFile, ...]:
+    """The contrasts, those that registration takes first."""
+    first = case.mri_to_register()
+    return first + tuple(file for file in case.mri if file not in first)
+
+
+def _read(path: Path, what: str) -> "sitk.Image":
+    """An image in its own pixel type, which keeps an ultrasound of 8 bits at a quarter of its size."""
+    import SimpleITK as sitk
+
+    if not path.exists():
+        raise BadInput(
+            f"the {what} of the case", f"nothing at {path}", "connect the drive or bring the file back, then try again"
+        )
+    if path.is_dir():
+        from ..images.dicom import read_dicom_series
+
+        return read_dicom_series(path)
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise BadInput(f"the {what} as an image", f"{path}, which is not readable", "import the case again") from error
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise BadInput(f"a 3D grey-value {what}", f"another kind of image in {path}", "import the case again")
+    return sitk.Cast(image, sitk.sitkFloat32) if image.GetPixelID() == sitk.sitkFloat64 else image
+
+
+def _label(folder: Path, file: CaseFile | None) -> "sitk.Image | None":
+    return read_label(located(folder, file), "tumour label") if file is not None else None
+
+
+def _if_there(path: Path, read):  # type: ignore[no-untyped-def]
+    return read(path) if path.is_file() else None
