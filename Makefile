@@ -19,8 +19,9 @@ demo: setup
 
 setup: $(READY)
 
+# A process a core, each with one thread: tests of one file stay together and share what they set up.
 test: check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: setup
 	$(BIN)/ruff format --check $(SOURCES)
