@@ -5,18 +5,22 @@ the few types that nnU-Net's own checkpoints hold beside them; anything else is 
 """
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
 
-REQUIRED_KEYS = ("network_weights", "trainer_name", "init_args")
+REQUIRED_KEYS = {"network_weights": dict, "trainer_name": str, "init_args": dict}
+# nnU-Net's largest presets have 1.5 GB of weights, and as much again twice for the optimiser.
+MOST_BYTES = 8 * 2**30
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """The content of a checkpoint of nnU-Net, on the processor; `BadInput` where it is none or holds code."""
     import torch
 
+    _check_size(path)
     try:
         with torch.serialization.safe_globals(_allowed_types()):
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -25,13 +29,39 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise BadInput(
             "a checkpoint of nnU-Net, weights and plain values", found, "get the model from its source again"
         ) from error
-    if not isinstance(content, dict) or any(key not in content for key in REQUIRED_KEYS):
+    if not isinstance(content, dict) or any(not isinstance(content.get(k), kind) for k, kind in REQUIRED_KEYS.items()):
         raise BadInput(
             f"a checkpoint of nnU-Net with {', '.join(REQUIRED_KEYS)}",
             f"{path} without them",
             "name a model that nnU-Net trained",
         )
+    _check_values(content, path)
     return content
+
+
+def _check_size(path: Path) -> None:
+    """A checkpoint is a zip, which may unpack to more than any memory holds."""
+    try:
+        with zipfile.ZipFile(path) as parts:
+            size = sum(part.file_size for part in parts.infolist())
+    except (zipfile.BadZipFile, OSError):
+        return
+    if size > MOST_BYTES:
+        found = f"{size / 2**30:.1f} GiB in {path}"
+        raise BadInput(f"a checkpoint of at most {MOST_BYTES / 2**30:.0f} GiB", found, "use a smaller model")
+
+
+def _check_values(content: dict[str, Any], path: Path) -> None:
+    import torch
+
+    weights, axes = content["network_weights"], content.get("inference_allowed_mirroring_axes")
+    tensors = all(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items())
+    if not tensors or not (axes is None or set(axes) <= {0, 1, 2}):
+        raise BadInput(
+            "a checkpoint of nnU-Net with tensors as weights and axes to mirror from 0 to 2",
+            f"other values in {path}",
+            "get the model from its source again",
+        )
 
 
 def _allowed_types() -> list[Any]:

@@ -1,7 +1,9 @@
 """The folder of a trained model as nnU-Net leaves it, checked before it is used."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,20 @@ from ..errors import BadInput
 
 CHECKPOINTS = ("checkpoint_best.pth", "checkpoint_final.pth")
 EXPECTED = f"plans.json, dataset.json and fold_0/{CHECKPOINTS[0]} or fold_0/{CHECKPOINTS[1]}"
-ARCHITECTURES = "dynamic_network_architectures."
-LAYERS = "torch.nn."
+GET_AGAIN = "get the model from its source again"
+# nnU-Net imports what these names lead to and calls it. A prefix would not do: torch.nn.functional.torch.os is a way out.
+NETWORKS = re.compile(r"dynamic_network_architectures\.architectures\.unet\.(PlainConv|ResidualEncoder|Residual)UNet")
+LAYERS = re.compile(
+    r"torch\.nn\.(modules\.(conv|instancenorm|batchnorm|normalization|dropout|activation)\.)?"
+    r"((Conv|InstanceNorm|BatchNorm|Dropout)[123]d|Dropout|GroupNorm|(Leaky)?ReLU|PReLU|ELU|GELU|SiLU|Mish)"
+)
+STEPS = {
+    "preprocessor_name": re.compile(r"DefaultPreprocessor"),
+    "resampling_fn_data": re.compile(r"resample_\w+"),
+    "resampling_fn_seg": re.compile(r"resample_\w+"),
+    "resampling_fn_probabilities": re.compile(r"resample_\w+"),
+}
+NORMALIZATION = re.compile(r"[A-Za-z0-9]+Normalization")
 
 
 @dataclass(frozen=True)
@@ -22,6 +36,18 @@ class ModelFolder:
     plans: dict[str, Any]
     dataset: dict[str, Any]
     checkpoints: dict[str, Path]
+
+
+@contextmanager
+def opened_model(model: Path, folds: Sequence[int | str] | None = None) -> Iterator[ModelFolder]:
+    """The model in the folder or zip `model` as long as the context lasts; `BadInput` as from `find_model`."""
+    from .model_archive import is_archive, unpacked
+
+    if not is_archive(model):
+        yield find_model(model, folds)
+        return
+    with unpacked(Path(model)) as folder:
+        yield find_model(folder, folds)
 
 
 def find_model(folder: Path, folds: Sequence[int | str] | None = None) -> ModelFolder:
@@ -40,7 +66,7 @@ def find_model(folder: Path, folds: Sequence[int | str] | None = None) -> ModelF
         found = f"folds {', '.join(checkpoints)} in {folder}"
         raise BadInput(f"a checkpoint of fold {missing[0]}", found, "choose among the folds that are there")
     plans, dataset = _read(folder / "plans.json"), _read(folder / "dataset.json")
-    _check_architectures(plans, folder)
+    _check_names(plans, folder)
     if len(dataset.get("channel_names", dataset.get("modality", {}))) != 1:
         raise BadInput(
             "a model for one grey-value image",
@@ -74,24 +100,29 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise BadInput(
-            f"nnU-Net's {path.name}", f"{path}, which is not JSON", "get the model from its source again"
-        ) from error
+        raise BadInput(f"nnU-Net's {path.name}", f"{path}, which is not JSON", GET_AGAIN) from error
     if not isinstance(content, dict):
-        raise BadInput(f"nnU-Net's {path.name}", f"{path}, which is a list", "get the model from its source again")
+        raise BadInput(f"nnU-Net's {path.name}", f"{path}, which is a list", GET_AGAIN)
     return content
 
 
-def _check_architectures(plans: dict[str, Any], folder: Path) -> None:
-    """nnU-Net imports and calls what the plans name: let it be networks and layers only."""
-    for configuration in plans.get("configurations", {}).values():
-        architecture = configuration.get("architecture", {})
-        arguments = architecture.get("arch_kwargs", {})
-        named = [(architecture.get("network_class_name"), ARCHITECTURES)]
-        named += [(arguments.get(key), LAYERS) for key in architecture.get("_kw_requires_import", ())]
-        for name, allowed in named:
-            if name is not None and not str(name).startswith(allowed):
-                found = f"'{name}' in {folder / 'plans.json'}"
-                raise BadInput(
-                    f"a network of {ARCHITECTURES} and layers of {LAYERS}", found, "use a model of nnU-Net's own kind"
-                )
+def _check_names(plans: dict[str, Any], folder: Path) -> None:
+    """nnU-Net imports and calls what the plans name: let it be networks, layers and steps of its own only."""
+    configurations = plans.get("configurations")
+    if not isinstance(configurations, dict) or not all(isinstance(one, dict) for one in configurations.values()):
+        raise BadInput("nnU-Net's plans with their configurations", f"none in {folder / 'plans.json'}", GET_AGAIN)
+    named = [(plans.get("label_manager"), re.compile("LabelManager"))]
+    for configuration in configurations.values():
+        named += [(configuration.get(key), allowed) for key, allowed in STEPS.items()]
+        named += [(name, NORMALIZATION) for name in configuration.get("normalization_schemes") or ()]
+        named += _named_in_architecture(configuration.get("architecture") or {})
+    for name, allowed in named:
+        if name is not None and not allowed.fullmatch(str(name)):
+            found = f"'{name}' in {folder / 'plans.json'}"
+            raise BadInput("networks, layers and steps that nnU-Net itself brings", found, "use a model of that kind")
+
+
+def _named_in_architecture(architecture: dict[str, Any]) -> list[tuple[Any, re.Pattern[str]]]:
+    arguments = architecture.get("arch_kwargs", {})
+    layers = [(arguments.get(key), LAYERS) for key in architecture.get("_kw_requires_import", ())]
+    return [(architecture.get("network_class_name"), NETWORKS), *layers]

@@ -6,20 +6,24 @@ Runs where nnU-Net's environment variables are set, which `run_training` does.
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
+from nnunetv2.experiment_planning.experiment_planners import default_experiment_planner
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
-from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
 from ..atomic_files import write_json_atomic
 from ..jobs.progress import Progress
+from .fingerprint import write_fingerprint
+from .preprocessing import preprocess_slices
+from .raw_dataset import SliceFiles, list_slices
 from .training import CONFIGURATION, SMALL_PLANS
 
+BEGUN_FILE = "iustumorseg_begun.json"
 PREPARED_FILE = "iustumorseg_prepared.json"
 # For the table of grey values in the fingerprint, which z-score normalisation does not use; nnU-Net takes 1e8, 400 MB.
 SAMPLED_PIXELS = 1e6
@@ -53,26 +57,27 @@ class SmallPlanner(ExperimentPlanner):
 def prepare_dataset(dataset: str, plans: str, data_sha256: str, progress: Progress) -> None:
     """Make `dataset` (its folder's name) ready for training with `plans`, unless that was done for the same data.
 
-    Everything prepared from other data is removed first. What was begun and not finished is done again.
+    Everything prepared from other data is removed first. A preprocessing that was interrupted goes on.
     """
-    folder = Path(nnUNet_preprocessed) / dataset
+    raw, folder = Path(nnUNet_raw) / dataset, Path(nnUNet_preprocessed) / dataset
     done = _prepared_plans(folder, data_sha256)
-    if done:
-        _copy_descriptions(Path(nnUNet_raw) / dataset, folder)
+    begun = bool(done) or _was_begun(folder, data_sha256)
+    if begun:
+        _copy_descriptions(raw, folder)
     if plans in done:
         progress("preprocess", 1, 1, "slices are preprocessed already")
         return
-    if not done:
+    slices = list_slices(raw)
+    if not begun:
         shutil.rmtree(folder, ignore_errors=True)
         progress("fingerprint", 0, 1, "measuring the data set")
-        extractor = DatasetFingerprintExtractor(dataset, num_processes=1)
-        extractor.show_progress_bar = False
-        extractor.num_foreground_voxels_for_intensitystats = SAMPLED_PIXELS
-        extractor.run(overwrite_existing=True)
+        write_fingerprint(slices, raw, folder, SAMPLED_PIXELS)
+        write_json_atomic(folder / BEGUN_FILE, {"data_sha256": data_sha256})
     progress("plan", 0, 1, "planning the network")
     planner = SmallPlanner if plans == SMALL_PLANS else ExperimentPlanner
-    planner(dataset, plans_name=plans).plan_experiment()
-    _preprocess(dataset, folder, plans, progress)
+    with _listed(slices):
+        planner(dataset, plans_name=plans).plan_experiment()
+    _preprocess(slices, raw, folder, plans, data_sha256, progress)
     write_json_atomic(folder / PREPARED_FILE, {"data_sha256": data_sha256, "plans": [*done, plans]})
 
 
@@ -100,24 +105,38 @@ def _copy_descriptions(raw: Path, folder: Path) -> None:
             shutil.copyfile(raw / name, folder / name)
 
 
-def _preprocess(dataset: str, folder: Path, plans: str, progress: Progress) -> None:
-    """What `nnUNetv2_preprocess` does, here in this process: its workers take longer to start than to work."""
-    manager = PlansManager(str(folder / f"{plans}.json"))
-    configuration = manager.get_configuration(CONFIGURATION)
+def _was_begun(folder: Path, data_sha256: str) -> bool:
+    record = folder / BEGUN_FILE
+    return record.is_file() and json.loads(record.read_text(encoding="utf-8")) == {"data_sha256": data_sha256}
+
+
+@contextmanager
+def _listed(slices: Mapping[str, SliceFiles]) -> Iterator[None]:
+    """Let nnU-Net's planner take our list of the slices: its own takes hours for 100,000 (see `list_slices`)."""
+    listing = default_experiment_planner.get_filenames_of_train_images_and_targets
+    files = {name: {"images": list(map(str, item.images)), "label": str(item.label)} for name, item in slices.items()}
+    default_experiment_planner.get_filenames_of_train_images_and_targets = lambda *_: files
+    try:
+        yield
+    finally:
+        default_experiment_planner.get_filenames_of_train_images_and_targets = listing
+
+
+def _preprocess(
+    slices: Mapping[str, SliceFiles], raw: Path, folder: Path, plans: str, data_sha256: str, progress: Progress
+) -> None:
+    content = json.loads((folder / f"{plans}.json").read_text(encoding="utf-8"))
     description = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-    raw = Path(nnUNet_raw) / dataset
-    target = folder / configuration.data_identifier
-    shutil.rmtree(target, ignore_errors=True)
-    labels = folder / "gt_segmentations"
-    for path in (target, labels):
-        path.mkdir(parents=True, exist_ok=True)
-    preprocessor = configuration.preprocessor_class(verbose=False)
-    slices = get_filenames_of_train_images_and_targets(str(raw), description)
-    for done, (name, files) in enumerate(slices.items()):
-        if done % 20 == 0:
-            progress("preprocess", done, len(slices), f"{done} of {len(slices)} slices")
-        preprocessor.run_case_save(
-            str(target / name), files["images"], files["label"], manager, configuration, description
-        )
-        shutil.copyfile(files["label"], labels / Path(files["label"]).name)
-    progress("preprocess", len(slices), len(slices), f"{len(slices)} slices")
+    target = folder / content["configurations"][CONFIGURATION]["data_identifier"]
+    preprocess_slices(slices, content, description, target, data_sha256, progress)
+    _show_labels(raw / "labelsTr", folder / "gt_segmentations")
+
+
+def _show_labels(labels: Path, place: Path) -> None:
+    """Where nnU-Net's validation looks for the labels: a link, or a copy where links are not allowed."""
+    if place.is_dir():
+        return
+    try:
+        place.symlink_to(labels.resolve(), target_is_directory=True)
+    except OSError:
+        shutil.copytree(labels, place)

@@ -1,11 +1,10 @@
-"""Segment ultrasound volumes and images with a trained model.
+"""Segment files: 2D images, 3D volumes and folders of both, each with a record of the model that did it.
 
-A volume is cut as it was for training, each slice goes through nnU-Net's own preprocessing, sliding window and export,
-and the slices' probabilities are put back onto the volume's grid. nnU-Net given the whole volume would normalise it as
-one; the network learned from slices normalised one by one.
+`load_predictor` makes a model ready, `lean_predictor` segments a slice, `volume_prediction` a volume. Here images are
+read and checked before any work, and labels, probabilities and records are written.
 """
 
-import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,47 +12,39 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..atomic_files import check_output_folder
+from ..atomic_files import check_output_folder, write_json_atomic
 from ..errors import BadInput
 from ..jobs.progress import Progress, silent
-from ..jobs.threads import let_threads_sleep
-from ..slices.cut import DIRECTIONS, check_directions, grey_values, in_plane_spacing, plane, plane_count, put_plane
+from ..slices.cut import DIRECTIONS
+from ..version import VERSION
+from .lean_predictor import LeanPredictor, foreground_probability, label_of, predict_slice
+from .load_predictor import Means, load_predictor
+from .volume_prediction import Prediction, as_prediction, check_direction_names, predict_volume
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".png")
 CHANNEL_ENDING = "_0000"
-# nnU-Net's reader gives a 2D image this many times its larger spacing as the distance to a slice that is not there.
-NO_NEIGHBOR = 999
+SCHEMA = "iustumorseg.prediction/1"
+# A folder is not read before the model is: its size only decides how the network is prepared.
+SLICES_OF_DICOM = 300
+# Of red, green and blue, as ITU-R BT.601 weighs them.
+LUMINANCE = (0.299, 0.587, 0.114)
+# Grey with transparency, colours, colours with transparency.
+MOST_COMPONENTS = 4
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """A label (uint8, the model's label values) and the probability of tumour (float32, 0 to 1) on the image's grid."""
+class Wishes:
+    """What the label of each image shall be made of, beside the model."""
 
-    label: "sitk.Image"
-    probability: "sitk.Image"
-
-
-def predict_volume(
-    us: "sitk.Image",
-    model_folder: Path,
-    *,
-    directions: Sequence[str] = DIRECTIONS,
-    folds: Sequence[int | str] | None = None,
-    mirroring: bool = False,
-    device: str = "cpu",
-    progress: Progress = silent,
-) -> Prediction:
-    """Segment a 3D ultrasound slice by slice in `directions`, fused by the mean of their probabilities.
-
-    `folds` (all of the model's if None) are an ensemble, as nnU-Net makes one. Each slice's result is that of
-    `nnUNetPredictor` for the exported slice. Slices without any signal are background.
-    """
-    return _segment_volume(
-        us, load_model(model_folder, folds, mirroring, device), check_directions(directions), progress
-    )
+    directions: tuple[str, ...] = DIRECTIONS
+    threshold: float | None = None
+    min_component_mm2: float = 0.0
+    min_component_mm3: float = 0.0
+    pixel_spacing_mm: float | None = None
+    probabilities: bool = False
 
 
 def predict_files(
@@ -65,161 +56,151 @@ def predict_files(
     directions: Sequence[str] = DIRECTIONS,
     folds: Sequence[int | str] | None = None,
     mirroring: bool = False,
-    device: str = "cpu",
+    precision: str = "auto",
+    engine: str = "auto",
+    threshold: float | None = None,
+    min_component_mm2: float = 0.0,
+    min_component_mm3: float = 0.0,
+    pixel_spacing_mm: float | None = None,
+    device: str = "auto",
     progress: Progress = silent,
 ) -> list[Path]:
     """Segment a file or every image of a folder, 3D volumes and 2D images alike; returns the labels' files.
 
-    `out` is an image file for one input, else a folder in which each label takes its image's name (without nnU-Net's
-    channel number). Labels lie on their image's grid; `probabilities` adds `<name>_probability.nii.gz`. A folder of
-    DICOM files is one volume. Raises `BadInput` for a folder that is no model and for what is no image.
+    `model` is a folder or a zip. `out` is an image file for one input, else a folder in which each label takes its
+    image's name (without nnU-Net's channel number). Labels lie on their image's grid, and `<name>.json` beside each
+    says what made it; `probabilities` adds `<name>_probability.nii.gz`. A folder of DICOM files is one volume.
+    `directions` are for volumes; `pixel_spacing_mm` is for 2D images that do not say theirs (PNG). Connected parts
+    below `min_component_mm2` (2D images) or `min_component_mm3` (volumes) are left out. Raises `BadInput` before any
+    work for what is no model, no image, or no grey-value one.
     """
-    directions = check_directions(directions)
+    wishes = Wishes(tuple(directions), threshold, min_component_mm2, min_component_mm3, pixel_spacing_mm, probabilities)
+    _check(wishes)
     files = _outputs(Path(input), Path(out))
+    slices = {source: _slice_count(source) for source in files}
+    flat = {source: count == 1 for source, count in slices.items()}
+    _check_components(wishes, flat)
     for label in files.values():
         check_output_folder(label.parent)
-    predictor = load_model(model, folds, mirroring, device)
+    progress("predict", 0, 1, "loading the model")
+    means = Means(mirroring, device, precision, engine, sum(slices.values()))
+    predictor = load_predictor(model, folds, means)
     for number, (source, target) in enumerate(files.items()):
-        _predict_file(
-            source, target, predictor, directions, probabilities, _part(progress, number, len(files), source.name)
-        )
+        part = _part(progress, number, len(files), source.name)
+        _predict_file(source, target, predictor, wishes, flat[source], part)
+    for note in predictor.all_notes:
+        progress("predict", 1, 1, note)
     return list(files.values())
 
 
-def load_model(
-    folder: Path, folds: Sequence[int | str] | None = None, mirroring: bool = False, device: str = "cpu"
-) -> Any:
-    """An `nnUNetPredictor` of the model in `folder`, made without running any code that comes with it."""
-    let_threads_sleep()
-    import torch
-    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-    from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
-    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-
-    from .checkpoints import load_checkpoint
-    from .model_folder import find_model
-    from .trainer_search import find_trainer
-
-    model = find_model(folder, folds)
-    checkpoints = [load_checkpoint(path) for path in model.checkpoints.values()]
-    plans = PlansManager(model.plans)
-    configuration = plans.get_configuration(checkpoints[0]["init_args"]["configuration"])
-    if len(configuration.patch_size) != 2:
-        raise BadInput("a model of nnU-Net's 2D configuration", f"a 3D one in {folder}", "choose a 2D model")
-    trainer = find_trainer(checkpoints[0]["trainer_name"])
-    heads = plans.get_label_manager(model.dataset).num_segmentation_heads
-    channels = determine_num_input_channels(plans, configuration, model.dataset)
-    network = trainer.build_network_architecture(plans, configuration, channels, heads, enable_deep_supervision=False)
-    on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-    chosen = torch.device("cuda" if on_gpu else "cpu")
-    # Its constructor prints that it keeps results in main memory.
-    with contextlib.redirect_stdout(None):
-        predictor = nnUNetPredictor(use_mirroring=mirroring, device=chosen, allow_tqdm=False)
-    predictor.manual_initialization(
-        network,
-        plans,
-        configuration,
-        [checkpoint["network_weights"] for checkpoint in checkpoints],
-        model.dataset,
-        trainer.__name__,
-        checkpoints[0].get("inference_allowed_mirroring_axes"),
-    )
-    return predictor
-
-
-def slice_probabilities(predictor: Any, pixels: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
-    """Class probabilities, shape (classes, rows, columns), of one slice of pixels (rows, columns).
-
-    `spacing` in mm is horizontal, then vertical. A slice without any signal is background.
-    """
-    import torch
-    from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
-
-    if not pixels.any():
-        return _background(predictor, pixels.shape)
-    plans, configuration = predictor.plans_manager, predictor.configuration_manager
-    properties = {"spacing": [NO_NEIGHBOR * max(spacing), spacing[1], spacing[0]]}
-    preprocessor = configuration.preprocessor_class(verbose=False)
-    image = pixels[None, None].astype(np.float32)
-    data, _, properties = preprocessor.run_case_npy(
-        image, None, properties, plans, configuration, predictor.dataset_json
-    )
-    logits = predictor.predict_logits_from_preprocessed_data(torch.from_numpy(data))
-    _, probabilities = convert_predicted_logits_to_segmentation_with_correct_shape(
-        logits,
-        plans,
-        configuration,
-        predictor.label_manager,
-        properties,
-        True,
-        num_threads_torch=torch.get_num_threads(),
-    )
-    return probabilities[:, 0]
-
-
-def _segment_volume(us: "sitk.Image", predictor: Any, directions: Sequence[str], progress: Progress) -> Prediction:
+def read_grey_2d(path: Path) -> np.ndarray:
+    """Pixels (rows, columns) of a 2D image; of a coloured one the brightness. `BadInput` for anything else."""
     import SimpleITK as sitk
 
-    grey = grey_values(sitk.GetArrayViewFromImage(us))
-    total = sum(plane_count(grey, direction) for direction in directions)
-    summed = np.zeros((predictor.label_manager.num_segmentation_heads, *grey.shape), dtype=np.float32)
-    done = 0
-    for direction in directions:
-        spacing = in_plane_spacing(us, direction)
-        for index in range(plane_count(grey, direction)):
-            progress("predict", done, total, f"slices across {direction}")
-            pixels = plane(grey, direction, index)
-            found = (
-                slice_probabilities(predictor, pixels, spacing)
-                if pixels.any()
-                else _background(predictor, pixels.shape)
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise _unreadable(path) from error
+    pixels = sitk.GetArrayFromImage(image)
+    if image.GetNumberOfComponentsPerPixel() >= 3:
+        pixels = np.rint(pixels[..., :3] @ np.array(LUMINANCE)).astype(np.uint8)
+    if pixels.ndim != 2:
+        raise BadInput("a 2D image", f"{pixels.ndim} dimensions in {path}", "name a folder of 2D images")
+    return pixels
+
+
+def _check(wishes: Wishes) -> None:
+    check_direction_names(wishes.directions)
+    if wishes.threshold is not None and not 0 < wishes.threshold < 1:
+        raise BadInput("a threshold between 0 and 1", f"{wishes.threshold:g}", "choose a probability, such as 0.5")
+    for what, value in (("mm²", wishes.min_component_mm2), ("mm³", wishes.min_component_mm3)):
+        if not (np.isfinite(value) and value >= 0):
+            raise BadInput(f"a smallest component of 0 {what} or more", f"{value:g}", "choose a size")
+    spacing = wishes.pixel_spacing_mm
+    if spacing is not None and not (np.isfinite(spacing) and spacing > 0):
+        raise BadInput("a pixel spacing above 0 mm", f"{spacing:g}", "give the size of a pixel")
+
+
+def _check_components(wishes: Wishes, flat: dict[Path, bool]) -> None:
+    for source, is_2d in flat.items():
+        given = (wishes.min_component_mm2, wishes.min_component_mm3)
+        if any(given) and not given[0 if is_2d else 1]:
+            wanted, other = ("mm²", "mm³") if is_2d else ("mm³", "mm²")
+            raise BadInput(
+                f"a smallest component in {wanted} for the {'2D image' if is_2d else 'volume'} {source}",
+                f"one in {other}",
+                f"give it in {wanted} too",
             )
-            for whole, part in zip(summed, found, strict=True):
-                put_plane(whole, direction, index, plane(whole, direction, index) + part)
-            done += 1
-    progress("predict", total, total, f"{total} slices")
-    return _as_prediction(predictor, summed / len(directions), us)
-
-
-def _background(predictor: Any, shape: tuple[int, ...]) -> np.ndarray:
-    probabilities = np.zeros((predictor.label_manager.num_segmentation_heads, *shape), dtype=np.float32)
-    if not predictor.label_manager.has_regions:
-        probabilities[0] = 1
-    return probabilities
-
-
-def _as_prediction(predictor: Any, probabilities: np.ndarray, reference: "sitk.Image") -> Prediction:
-    """Label and tumour probability from class probabilities, shape (classes, *image), on the grid of `reference`."""
-    import SimpleITK as sitk
-
-    labels = predictor.label_manager
-    tumor = probabilities.max(axis=0) if labels.has_regions else 1 - probabilities[0]
-    images = [labels.convert_probabilities_to_segmentation(probabilities).astype(np.uint8), tumor.astype(np.float32)]
-    label, probability = (sitk.GetImageFromArray(array) for array in images)
-    for image in (label, probability):
-        image.CopyInformation(reference)
-    return Prediction(label, probability)
 
 
 def _predict_file(
-    source: Path, target: Path, predictor: Any, directions: Sequence[str], probabilities: bool, progress: Progress
+    source: Path, target: Path, predictor: LeanPredictor, wishes: Wishes, is_2d: bool, progress: Progress
 ) -> None:
     from ..images.volumes import read_volume, write_volume
 
-    if _is_2d(source):
-        import SimpleITK as sitk
-
-        image = sitk.ReadImage(str(source))
-        if not np.isfinite(sitk.GetArrayViewFromImage(image)).all():
-            raise BadInput("finite values in the image", f"NaN or infinite pixels in {source}", "export it again")
-        found = slice_probabilities(predictor, sitk.GetArrayFromImage(image), image.GetSpacing())
-        prediction = _as_prediction(predictor, found, image)
+    started, redone = time.monotonic(), predictor.redone
+    if is_2d:
+        prediction = _predict_image(_read_2d(source, wishes.pixel_spacing_mm), predictor, wishes)
         progress("predict", 1, 1, source.name)
     else:
-        prediction = _segment_volume(read_volume(source, "ultrasound"), predictor, directions, progress)
-    if probabilities:
+        prediction = predict_volume(
+            read_volume(source, "ultrasound"),
+            predictor,
+            directions=wishes.directions,
+            threshold=wishes.threshold,
+            progress=progress,
+        )
+    label = _without_small(prediction.label, wishes, is_2d)
+    if wishes.probabilities:
         write_volume(prediction.probability, target.with_name(f"{_stem(target)}_probability.nii.gz"))
-    write_volume(prediction.label, target)
+    write_volume(label, target)
+    record = _record(predictor, wishes, is_2d) | {
+        "slices_computed_twice": predictor.redone - redone,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    write_json_atomic(target.with_name(f"{_stem(target)}.json"), record)
+
+
+def _predict_image(image: "sitk.Image", predictor: LeanPredictor, wishes: Wishes) -> Prediction:
+    import SimpleITK as sitk
+
+    found = predict_slice(predictor, sitk.GetArrayFromImage(image), image.GetSpacing())
+    by_threshold = wishes.threshold is not None
+    label = label_of(predictor, found.probabilities, wishes.threshold) if by_threshold else found.label
+    return as_prediction(label, foreground_probability(predictor, found.probabilities), image)
+
+
+def _without_small(label: "sitk.Image", wishes: Wishes, is_2d: bool) -> "sitk.Image":
+    import SimpleITK as sitk
+
+    from .components import without_small_components
+
+    smallest = wishes.min_component_mm2 if is_2d else wishes.min_component_mm3
+    if not smallest:
+        return label
+    kept = sitk.GetImageFromArray(without_small_components(sitk.GetArrayFromImage(label), label.GetSpacing(), smallest))
+    kept.CopyInformation(label)
+    return kept
+
+
+def _record(predictor: LeanPredictor, wishes: Wishes, is_2d: bool) -> dict[str, Any]:
+    """What made a label; nothing that names a patient or a place."""
+    return {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "model": predictor.model,
+        "directions": None if is_2d else list(wishes.directions),
+        "mirroring": bool(predictor.mirror_axes),
+        "precision": predictor.precision,
+        "engine": predictor.engine,
+        "device": predictor.device,
+        "threshold": wishes.threshold,
+        "min_component_mm2" if is_2d else "min_component_mm3": (
+            wishes.min_component_mm2 if is_2d else wishes.min_component_mm3
+        ),
+        "pixel_spacing_mm": wishes.pixel_spacing_mm if is_2d else None,
+        "notes": predictor.all_notes,
+    }
 
 
 def _outputs(source: Path, out: Path) -> dict[Path, Path]:
@@ -246,28 +227,60 @@ def _stem(path: Path) -> str:
     return path.name[: len(path.name) - len(ending)].removesuffix(CHANNEL_ENDING)
 
 
-def _is_2d(path: Path) -> bool:
+def _slice_count(path: Path) -> int:
+    """1 for a 2D image, about how many slices a volume has; `BadInput` for what is no image, or has colours."""
     import SimpleITK as sitk
 
     if path.is_dir():
-        return False
+        return SLICES_OF_DICOM
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
-        raise BadInput(
-            "an image", f"{path}, which is not a readable one", "convert it or check that it is whole"
-        ) from error
-    if reader.GetNumberOfComponents() != 1:
-        raise BadInput("a grey-value image", f"colours in {path}", "convert it to grey")
-    return reader.GetDimension() == 2
+        raise _unreadable(path) from error
+    is_2d, components = reader.GetDimension() == 2, reader.GetNumberOfComponents()
+    if components != 1 and not (is_2d and components <= MOST_COMPONENTS):
+        raise _coloured(path, components)
+    if components != 1:
+        _read_2d(path, None)
+    return 1 if is_2d else sum(reader.GetSize())
+
+
+def _read_2d(path: Path, spacing_mm: float | None) -> "sitk.Image":
+    """A 2D image as grey values; one that was saved in colours but holds grey is taken as the grey one."""
+    import SimpleITK as sitk
+
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise _unreadable(path) from error
+    if (components := image.GetNumberOfComponentsPerPixel()) > 1:
+        pixels = sitk.GetArrayViewFromImage(image)[..., : components - 1 if components in (2, 4) else components]
+        if (pixels != pixels[..., :1]).any():
+            raise _coloured(path, components)
+        image = sitk.VectorIndexSelectionCast(image, 0)
+    if not np.isfinite(sitk.GetArrayViewFromImage(image)).all():
+        raise BadInput("finite values in the image", f"NaN or infinite pixels in {path}", "export it again")
+    if spacing_mm is not None:
+        image.SetSpacing((spacing_mm, spacing_mm))
+    return image
+
+
+def _unreadable(path: Path) -> BadInput:
+    return BadInput("an image", f"{path}, which is not a readable one", "convert it or check that it is whole")
+
+
+def _coloured(path: Path, components: int) -> BadInput:
+    found = f"colours in {path} ({components} channels)"
+    return BadInput("a grey-value image, one channel as the model has", found, "convert it to grey")
 
 
 def _part(progress: Progress, number: int, count: int, name: str) -> Progress:
     """Progress of one file among several, as a share of all of them."""
 
-    def report(stage: str, done: int = 0, total: int = 0, message: str = "") -> None:
-        progress(stage, number * total + done, count * total, f"{name}: {message}" if count > 1 else message)
+    def report(stage: str, done: int = 0, total: int = 0, message: str = "", **more: Any) -> None:
+        text = f"{name}: {message}" if count > 1 else message
+        progress(stage, number * total + done, count * total, text, **more)
 
     return report

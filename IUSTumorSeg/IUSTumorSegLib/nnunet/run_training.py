@@ -70,6 +70,9 @@ def _set_environment(request: TrainingRequest) -> None:
 def _make_trainer(request: TrainingRequest) -> Any:
     import torch
 
+    from .packed_dataset import register_packed_slices
+
+    register_packed_slices()
     os.environ.update(nnUNet_n_proc_DA=str(request.workers))
     _seed_everything(request.seed)
     if not request.resume:

@@ -8,7 +8,7 @@ from ..atomic_files import atomic_path
 from ..errors import BadInput
 
 REQUIRED = ("case", "patient", "us", "us_tumor")
-OPTIONAL = ("label_source", "verdict", "predicted_error_mm")
+OPTIONAL = ("label_source", "verdict", "predicted_error_mm", "source", "time_point", "displacement_mm")
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,17 @@ class CaseForExport:
     label_source: str
     verdict: str
     predicted_error_mm: float | None
+    source: str = ""
+    time_point: str = ""
+    displacement_mm: float | None = None
 
 
 def read_case_table(path: Path) -> list[CaseForExport]:
     """Read the cases of a CSV file; paths in it are relative to its folder.
 
-    Columns: case, patient, us, us_tumor, and where known label_source (who or what made the label: "us", "mri",
-    "corrected" ...), verdict and predicted_error_mm. Raises `BadInput` where something is missing or named twice.
+    Columns: case, patient, us, us_tumor, and where known label_source ("us": drawn on the ultrasound; "propagated", also
+    "mri"; "corrected" ...), verdict, predicted_error_mm, source (the data set it comes from), time_point and
+    displacement_mm (how far the label's surface may be displaced). Raises `BadInput` where something is missing or named twice.
     """
     path = Path(path)
     rows = _read_rows(path)
@@ -91,15 +95,18 @@ def _case_of(row: dict[str, str], number: int, table: Path) -> CaseForExport:
         us_tumor,
         row.get("label_source", ""),
         row.get("verdict", ""),
-        _error_mm(row, number, table),
+        _millimetres("predicted_error_mm", row, number, table),
+        row.get("source", ""),
+        row.get("time_point", ""),
+        _millimetres("displacement_mm", row, number, table),
     )
 
 
-def _error_mm(row: dict[str, str], number: int, table: Path) -> float | None:
-    text = row.get("predicted_error_mm", "")
+def _millimetres(column: str, row: dict[str, str], number: int, table: Path) -> float | None:
+    text = row.get(column, "")
     try:
         return float(text) if text else None
     except ValueError as error:
         raise BadInput(
-            "predicted_error_mm in millimetres", f"'{text}' in row {number} of {table}", "write a number or nothing"
+            f"{column} in millimetres", f"'{text}' in row {number} of {table}", "write a number or nothing"
         ) from error

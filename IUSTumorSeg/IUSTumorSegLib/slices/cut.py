@@ -42,13 +42,24 @@ class SliceSelection:
 
 @dataclass(frozen=True)
 class CutSlice:
-    """One slice: the grey values and the label as true 2D images (uint8, same grid, identity direction)."""
+    """One slice: grey values and tumour (uint8, rows by columns), `spacing` in mm, horizontal then vertical."""
 
     direction: str
     index: int
     tumor_area_mm2: float
-    image: "sitk.Image"
-    label: "sitk.Image"
+    pixels: np.ndarray
+    tumor: np.ndarray
+    spacing: tuple[float, float]
+
+    @property
+    def image(self) -> "sitk.Image":
+        """The grey values as a true 2D image with identity direction."""
+        return as_image(self.pixels, self.spacing)
+
+    @property
+    def label(self) -> "sitk.Image":
+        """The tumour on the same grid."""
+        return as_image(self.tumor, self.spacing)
 
 
 def cut_slices(us: "sitk.Image", label: "sitk.Image", selection: SliceSelection) -> Iterator[CutSlice]:
@@ -64,9 +75,21 @@ def cut_slices(us: "sitk.Image", label: "sitk.Image", selection: SliceSelection)
     for direction in selection.directions:
         spacing = in_plane_spacing(us, direction)
         areas = tumor_areas_mm2(tumor, us, direction)
-        for index in _selected(areas, _has_signal(grey, direction), selection):
-            image, mask = (as_image(plane(volume, direction, index), spacing) for volume in (grey, tumor))
-            yield CutSlice(direction, index, float(areas[index]), image, mask)
+        chosen = _selected(areas, _has_signal(grey, direction) if selection.empty_share else None, selection)
+        greys, tumors = (_planes(volume, direction, chosen) for volume in (grey, tumor))
+        for row, index in enumerate(chosen):
+            yield CutSlice(direction, index, float(areas[index]), greys[row], tumors[row], spacing)
+
+
+def within_field_of_view(label: "sitk.Image", us: "sitk.Image") -> "sitk.Image":
+    """The part of `label` (on the grid of `us`) that the ultrasound beam reached; outside it a network would learn black."""
+    import SimpleITK as sitk
+
+    from ..images.field_of_view import field_of_view_mask
+
+    mask = field_of_view_mask(us)
+    mask.CopyInformation(label)
+    return sitk.Mask(label, mask)
 
 
 def tumor_areas_mm2(tumor: np.ndarray, us: "sitk.Image", direction: str) -> np.ndarray:
@@ -130,9 +153,16 @@ def check_directions(directions: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(directions))
 
 
-def _selected(areas: np.ndarray, has_signal: np.ndarray, selection: SliceSelection) -> list[int]:
+def _planes(volume: np.ndarray, direction: str, indices: Sequence[int]) -> np.ndarray:
+    """Some slices of an array indexed [k, j, i], one after the other in memory."""
+    return np.ascontiguousarray(np.moveaxis(volume, _array_axis(direction), 0)[list(indices)])
+
+
+def _selected(areas: np.ndarray, has_signal: np.ndarray | None, selection: SliceSelection) -> list[int]:
     """Indices of the selected slices, in order, from each slice's tumour area and whether it shows ultrasound."""
     with_tumor = np.flatnonzero((areas > 0) & (areas >= selection.min_area_mm2))
+    if has_signal is None:
+        return with_tumor.tolist()
     empty = np.flatnonzero((areas == 0) & has_signal)
     wanted = round(len(with_tumor) * selection.empty_share / (1 - selection.empty_share))
     spread = np.linspace(0, len(empty) - 1, min(wanted, len(empty))).round().astype(int)

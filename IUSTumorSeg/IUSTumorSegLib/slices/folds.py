@@ -7,6 +7,9 @@ from typing import TypedDict
 from ..errors import BadInput
 from .manifest import Slice
 
+# Of a slice: the data set it comes from, and what made its label.
+Kind = tuple[str, str]
+
 
 class Split(TypedDict):
     """One fold as nnU-Net's `splits_final.json` has it: names of slices."""
@@ -18,16 +21,16 @@ class Split(TypedDict):
 def assign_patients(slices: Iterable[Slice], folds: int) -> dict[str, int]:
     """The fold, 0 to `folds` - 1, in which each patient is validated on.
 
-    Balances the number of slices of each label source between folds: the largest patients first, each goes where the
-    sum of squared shares grows least. The result depends on nothing but the slices. `BadInput` where there are fewer
+    Balances the number of slices of each data set and label source between folds: the largest patients first, each goes
+    where the sum of squared shares grows least. The result depends on nothing but the slices. `BadInput` where there are fewer
     patients than folds.
     """
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    counts: dict[str, Counter[Kind]] = defaultdict(Counter)
     for item in slices:
-        counts[item.patient][item.label_source] += 1
+        counts[item.patient][item.source, item.label_source] += 1
     check_fold_count(folds, len(counts))
     totals = sum(counts.values(), Counter())
-    filled = [Counter[str]() for _ in range(folds)]
+    filled = [Counter[Kind]() for _ in range(folds)]
     members = [0] * folds
     assignment = {}
     for patient in sorted(counts, key=lambda name: (-counts[name].total(), name)):
@@ -80,9 +83,9 @@ def check_fold_count(folds: int, patients: int) -> None:
         )
 
 
-def _growth(filled: Counter[str], patient: Counter[str], totals: Counter[str]) -> float:
-    """How much the sum over sources of squared shares grows when `patient` joins a fold already `filled`."""
-    return sum((2 * filled[source] + n) * n / totals[source] ** 2 for source, n in patient.items())
+def _growth(filled: Counter[Kind], patient: Counter[Kind], totals: Counter[Kind]) -> float:
+    """How much the sum over kinds of squared shares grows when `patient` joins a fold already `filled`."""
+    return sum((2 * filled[kind] + n) * n / totals[kind] ** 2 for kind, n in patient.items())
 
 
 def _by_fold(slices: Iterable[Slice], assignment: Mapping[str, int], folds: int) -> list[list[Slice]]:

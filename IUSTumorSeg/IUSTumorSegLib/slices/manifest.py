@@ -1,7 +1,7 @@
 """The manifest of exported slices: one row a slice, in a CSV file beside the images."""
 
 import csv
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..atomic_files import atomic_path
@@ -16,6 +16,8 @@ class Slice:
 
     `case` and `patient` are numbers given at export ("case003", "patient002"), never names. `direction` is the grid
     axis it is perpendicular to and `index` its place along it: so the slice can be found again in the 3D ultrasound.
+    `tumor_area_mm2` is of the label as exported. `source` is the data set that the case comes from; `displacement_mm` is
+    how far the label's surface may be displaced by the registration's uncertainty.
     """
 
     case: str
@@ -26,6 +28,9 @@ class Slice:
     label_source: str
     verdict: str
     predicted_error_mm: float | None
+    source: str = ""
+    time_point: str = ""
+    displacement_mm: float | None = None
 
     @property
     def name(self) -> str:
@@ -33,7 +38,12 @@ class Slice:
         return f"{self.case}_{self.direction}_{self.index:04d}"
 
 
-COLUMNS = (*(field.name for field in fields(Slice)), "file")
+COLUMNS = (
+    "case", "patient", "source", "time_point", "direction", "index", "tumor_area_mm2", "label_source", "verdict",
+    "predicted_error_mm", "displacement_mm", "file",
+)  # fmt: skip
+# Manifests of version 0.1 do not have them.
+NEW_COLUMNS = ("source", "time_point", "displacement_mm")
 
 
 def write_manifest(slices: list[Slice], path: Path, file_ending: str) -> None:
@@ -53,10 +63,11 @@ def read_manifest(path: Path) -> list[Slice]:
         raise BadInput(f"the slices' {MANIFEST_FILE}", f"nothing at {path}", "export the data set again")
     with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        required = [column for column in COLUMNS if column not in NEW_COLUMNS]
+        missing = [column for column in required if column not in (reader.fieldnames or ())]
         if missing:
             raise BadInput(
-                f"the columns {', '.join(COLUMNS)}",
+                f"the columns {', '.join(required)}",
                 f"no column {', '.join(missing)} in {path}",
                 "export the data set again",
             )
@@ -64,7 +75,6 @@ def read_manifest(path: Path) -> list[Slice]:
 
 
 def _slice_of(row: dict[str, str]) -> Slice:
-    error_mm = row["predicted_error_mm"]
     return Slice(
         case=row["case"],
         patient=row["patient"],
@@ -73,5 +83,12 @@ def _slice_of(row: dict[str, str]) -> Slice:
         tumor_area_mm2=float(row["tumor_area_mm2"]),
         label_source=row["label_source"],
         verdict=row["verdict"],
-        predicted_error_mm=float(error_mm) if error_mm else None,
+        predicted_error_mm=_number(row["predicted_error_mm"]),
+        source=row.get("source", ""),
+        time_point=row.get("time_point", ""),
+        displacement_mm=_number(row.get("displacement_mm", "")),
     )
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None

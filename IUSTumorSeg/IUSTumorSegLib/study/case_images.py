@@ -3,10 +3,11 @@
 No MRML and no Qt is touched here, so reading may run in a thread while the window shows another case.
 """
 
-import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from .study_folder import located
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
+
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -88,14 +92,12 @@ def with_overlays(images: CaseImages) -> CaseImages:
     arrows = None
     if registration is not None and registration.pose_samples and images.mri_tumor is not None:
         arrows = displacement_arrows(images.mri_tumor, pose, registration.pose_samples)
-    return CaseImages(
-        **vars(images)
-        | {
-            "edges": mri_edges(mri, transform_points(np.linalg.inv(pose), inputs.sector_ras())),
-            "agreement": local_agreement(inputs, pose)[0],
-            "agreement_inputs": inputs,
-            "arrows": arrows,
-        }
+    return replace(
+        images,
+        edges=mri_edges(mri, transform_points(np.linalg.inv(pose), inputs.sector_ras())),
+        agreement=local_agreement(inputs, pose)[0],
+        agreement_inputs=inputs,
+        arrows=arrows,
     )
 
 
@@ -104,23 +106,27 @@ class ReadAhead:
 
     def __init__(self) -> None:
         self._folder: Path | None = None
-        self._reading: _Reading | None = None
+        self._reading: Future[CaseImages] | None = None
 
     def start(self, case_folder: Path) -> None:
         """Begin to read; a case that was being read for nothing is dropped."""
-        if self._folder != Path(case_folder):
-            self._folder, self._reading = Path(case_folder), _Reading(Path(case_folder))
+        if self._folder == Path(case_folder):
+            return
+        self.stop()
+        thread = ThreadPoolExecutor(1)
+        self._folder, self._reading = Path(case_folder), thread.submit(read_case_images, Path(case_folder))
+        thread.shutdown(wait=False)  # it ends with this one case
 
     def ready(self, wait_s: float = 0.002) -> bool:
-        """Whether the case is in memory. Ask now and then: the short wait gives the thread Python's lock, which
-        Slicer's event loop holds.
+        """Whether the case is in memory. Ask now and then.
+
+        The short wait gives the thread Python's lock, which Slicer's event loop holds.
         """
-        return self._reading is not None and self._reading.finished(wait_s)
+        return self._reading is not None and bool(wait([self._reading], wait_s).done)
 
     def take(self, case_folder: Path) -> CaseImages:
         """The case, at once if it was read ahead, else read now; raises what reading it raised."""
-        if self._folder != Path(case_folder) or self._reading is None:
-            self.start(case_folder)
+        self.start(case_folder)
         reading = self._reading
         self.stop()
         assert reading is not None
@@ -129,33 +135,6 @@ class ReadAhead:
     def stop(self) -> None:
         """Forget what is being read; a thread that is still reading ends by itself."""
         self._folder, self._reading = None, None
-
-
-class _Reading:
-    """One case being read."""
-
-    def __init__(self, case_folder: Path) -> None:
-        self._images: CaseImages | None = None
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._read, args=(case_folder,), daemon=True)
-        self._thread.start()
-
-    def finished(self, wait_s: float) -> bool:
-        self._thread.join(wait_s)
-        return not self._thread.is_alive()
-
-    def result(self) -> CaseImages:
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        assert self._images is not None
-        return self._images
-
-    def _read(self, case_folder: Path) -> None:
-        try:
-            self._images = read_case_images(case_folder)
-        except Exception as error:  # noqa: BLE001  raised again where the case is wanted
-            self._error = error
 
 
 def _mris(case: Case) -> tuple[CaseFile, ...]:
@@ -189,5 +168,5 @@ def _label(folder: Path, file: CaseFile | None) -> "sitk.Image | None":
     return read_label(located(folder, file), "tumour label") if file is not None else None
 
 
-def _if_there(path: Path, read):  # type: ignore[no-untyped-def]
+def _if_there(path: Path, read: Callable[[Path], Read]) -> Read | None:
     return read(path) if path.is_file() else None

@@ -45,6 +45,7 @@ class CaseState:
     predicted_error_mm: float | None = None
     initial_landmark_mm: float | None = None
     final_landmark_mm: float | None = None
+    score: float | None = None
     seconds: float | None = None
     registration_sha256: str | None = None
     review: str = UNREVIEWED
@@ -90,6 +91,11 @@ def failure_of(folder: Path, files: set[str] | None = None) -> str:
     if files is not None and FAILURE_FILE not in files:
         return ""
     return str(_json(folder / FAILURE_FILE).get("sentence", ""))
+
+
+def failed_step(folder: Path) -> str:
+    """The step ("register", "propagate") at which a case failed last, or nothing."""
+    return str(_json(folder / FAILURE_FILE).get("step", ""))
 
 
 def propagated_from(folder: Path) -> str:
@@ -147,6 +153,7 @@ def _of_registration(content: dict[str, Any]) -> dict[str, Any]:
         "predicted_error_mm": content.get("predicted_error_mm"),
         "initial_landmark_mm": landmarks.get("initial_mm"),
         "final_landmark_mm": landmarks.get("final_mm"),
+        "score": content.get("score"),
         "seconds": content.get("seconds"),
     }
 

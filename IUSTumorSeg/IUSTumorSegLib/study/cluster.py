@@ -21,6 +21,7 @@ CORES_PER_WORKER = 2  # below this a registration waits more for its cores than 
 MEMORY_PER_WORKER = 4 << 30  # a registration of RESECT's largest volumes, with room
 MEMORY_FOR_WORKERS = 0.9  # of the machine's; the rest is the system's and the command's own
 CONNECT_S = 20
+KILLS_ALLOWED = 3  # workers that one case may cost
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -32,7 +33,7 @@ THREAD_VARIABLES = (
 SETTINGS = {
     "distributed.scheduler.worker-ttl": "12 hours",
     "distributed.scheduler.worker-saturation": 1.0,
-    "distributed.scheduler.allowed-failures": 2,
+    "distributed.scheduler.allowed-failures": KILLS_ALLOWED - 1,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,

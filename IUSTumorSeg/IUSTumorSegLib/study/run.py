@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING, Any
 from ..atomic_files import write_json_atomic
 from ..errors import BadInput, Failed
 from ..jobs.progress import Progress
-from .case_state import FAILURE_FILE
-from .cluster import Where, open_client
+from .case_state import FAILURE_FILE, failed_step
+from .cluster import KILLS_ALLOWED, Where, open_client
 from .disk import is_disk_full
 from .file_lock import Busy, locked_file
 from .study_folder import Study, case_folder
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client, Future, as_completed
 
 Task = Callable[[Path], Any]
 
 RUN_LOCK, BEGUN, ENDED = ".run.lock", ".begun-", ".ended-"
-KILLS_ALLOWED = 3
 TELL_EVERY_S = 0.5
+BATCH = 200
 # Written by runs alone, so what a killed run left of them may go.
 WRITTEN_BY_RUNS = (
     "registration.json", "mri_to_us.tfm", "comparison.png", "diagnostics.png", "thumbnail.png", FAILURE_FILE,
@@ -95,7 +95,7 @@ def alone(study: Study) -> Iterator[None]:
 
 
 def do_case(folder: Path, *, task: Task, step: str, run: str) -> None:
-    """What a worker does: note the try, do `task`, forget an earlier failure of the case, and note the end.
+    """What a worker does: note the try, do `task`, forget an earlier failure of this step, and note the end.
 
     `run` is a name of the run's own. A case that is asked for once more after its end is left as it is: Dask does so with
     those whose worker was killed before the command had heard of them. The notes go when the run ends.
@@ -106,7 +106,8 @@ def do_case(folder: Path, *, task: Task, step: str, run: str) -> None:
     with begun.open("ab") as stream:
         stream.write(b".")
     task(folder)
-    (folder / FAILURE_FILE).unlink(missing_ok=True)
+    if failed_step(folder) == step:
+        (folder / FAILURE_FILE).unlink(missing_ok=True)
     begun.replace(ended)
 
 
@@ -141,39 +142,37 @@ def _gather(
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     from distributed import as_completed
 
-    started, told = time.monotonic(), 0.0
+    tell = _now_and_then(progress)
+    started = time.monotonic()
     done: list[str] = []
     failed: dict[str, str] = {}
-    futures = _submit(client, run, cases)
-    case_of = dict(zip((f.key for f in futures), cases, strict=True))
-    waiting = as_completed(futures, loop=client.loop)
-    del futures
+    waiting = as_completed(loop=client.loop)
+    case_of = _submit(client, run, cases, waiting)
     for future in waiting:
         case = case_of.pop(future.key)
-        error = _error_of(future, run, len(done), len(cases))
-        del future  # Dask keeps the result, and restores it, as long as anybody holds it
-        if error is not None and _was_bystander(error, run.folder(case)):
-            (again,) = _submit(client, run, [case])
-            case_of[again.key] = case
-            waiting.add(again)
-            continue
+        error = _error_of(future, len(done), len(cases))
+        del future  # Dask keeps a result, and restores it, as long as anybody holds it
         if error is None:
             done.append(case)
+        elif _was_bystander(error, run.folder(case)):
+            case_of |= _submit(client, run, [case], waiting)
+            continue
         else:
             failed[case] = _noted(error, run, case, len(done), len(cases))
-        finished, now = len(done) + len(failed), time.monotonic()
-        if now - told > TELL_EVERY_S or finished == len(cases):
-            progress(run.step, finished, len(cases), _how_far(finished, len(cases), len(failed), started))
-            told = now
+        finished = len(done) + len(failed)
+        tell(run.step, finished, len(cases), _how_far(finished, len(cases), len(failed), started))
     return tuple(done), failed
 
 
-def _submit(client: "Client", run: _Run, cases: Sequence[str]) -> "list[Future]":
+def _submit(client: "Client", run: _Run, cases: Sequence[str], waiting: "as_completed") -> dict[str, str]:
+    """Hand cases to Dask, whose answers then come through `waiting`; returns the case of each key."""
     keys = [f"{run.step}-{run.name}-{uuid.uuid4().hex[:8]}" for _ in cases]
-    return client.map(run.work, [run.folder(case) for case in cases], key=keys, pure=False, batch_size=200)
+    folders = [run.folder(case) for case in cases]
+    waiting.update(client.map(run.work, folders, key=keys, pure=False, batch_size=BATCH))
+    return dict(zip(keys, cases, strict=True))
 
 
-def _error_of(future: "Future", run: _Run, done: int, total: int) -> BaseException | None:
+def _error_of(future: "Future", done: int, total: int) -> BaseException | None:
     if future.status == "cancelled":
         raise Failed(
             f"The Dask scheduler went away after {done} of {total} cases: start it and this command again, "
@@ -228,6 +227,19 @@ def sentence_of(error: BaseException, step: str) -> str:
     if isinstance(error, MemoryError):
         return "The memory was not enough: try it with --workers 1."
     return f"It was not possible to {step} the case: {str(error) or type(error).__name__}"
+
+
+def _now_and_then(progress: Progress) -> Progress:
+    """The same progress, told at most every `TELL_EVERY_S`, and at the end: a thousand lines a minute help nobody."""
+    told_s = 0.0
+
+    def tell(stage: str, done: int = 0, total: int = 0, message: str = "", **more: Any) -> None:
+        nonlocal told_s
+        if done == total or time.monotonic() - told_s > TELL_EVERY_S:
+            told_s = time.monotonic()
+            progress(stage, done, total, message, **more)
+
+    return tell
 
 
 def _how_far(finished: int, total: int, failed: int, started: float) -> str:

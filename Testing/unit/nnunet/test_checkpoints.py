@@ -85,3 +85,24 @@ def test_weights_of_another_program_are_refused(tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "other.pth")
     with pytest.raises(BadInput, match="network_weights, trainer_name, init_args"):
         load_checkpoint(tmp_path / "other.pth")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("network_weights", {"x": 1}), ("trainer_name", 3), ("init_args", []), ("inference_allowed_mirroring_axes", (7,))],
+)
+def test_a_checkpoint_whose_values_are_of_another_kind_is_refused(untrained_model, tmp_path, key, value):
+    import torch
+
+    content = load_checkpoint(untrained_model / "fold_0" / "checkpoint_final.pth")
+    torch.save(content | {key: value}, tmp_path / "bad.pth")
+    with pytest.raises(BadInput, match="a checkpoint of nnU-Net"):
+        load_checkpoint(tmp_path / "bad.pth")
+
+
+def test_a_checkpoint_that_unpacks_to_more_than_memory_holds_is_refused_unread(untrained_model, monkeypatch):
+    from IUSTumorSegLib.nnunet import checkpoints
+
+    monkeypatch.setattr(checkpoints, "MOST_BYTES", 1000)
+    with pytest.raises(BadInput, match="a checkpoint of at most"):
+        load_checkpoint(untrained_model / "fold_0" / "checkpoint_final.pth")

@@ -46,7 +46,15 @@ def test_a_fold_that_was_not_trained_is_refused_with_those_that_were(untrained_m
 
 
 @pytest.mark.parametrize(
-    ("key", "name"), [("network_class_name", "subprocess.Popen"), ("conv_op", "os.system"), ("nonlin", "builtins.exec")]
+    ("key", "name"),
+    [
+        ("network_class_name", "subprocess.Popen"),
+        ("network_class_name", "dynamic_network_architectures.architectures.unet.torch.hub.load"),
+        ("conv_op", "os.system"),
+        ("nonlin", "builtins.exec"),
+        ("nonlin", "torch.nn.functional.torch.os.system"),
+        ("norm_op", "torch.nn.modules.module.torch.os.mkdir"),
+    ],
 )
 def test_plans_that_name_anything_but_networks_and_layers_are_refused(untrained_model, key, name):
     plans = json.loads((untrained_model / "plans.json").read_text())
@@ -54,6 +62,22 @@ def test_plans_that_name_anything_but_networks_and_layers_are_refused(untrained_
     (architecture if key == "network_class_name" else architecture["arch_kwargs"])[key] = name
     (untrained_model / "plans.json").write_text(json.dumps(plans))
     with pytest.raises(BadInput, match=name):
+        find_model(untrained_model)
+
+
+@pytest.mark.parametrize("key", ["preprocessor_name", "resampling_fn_data", "resampling_fn_probabilities"])
+def test_plans_that_name_steps_that_nnunet_does_not_bring_are_refused(untrained_model, key):
+    plans = json.loads((untrained_model / "plans.json").read_text())
+    plans["configurations"]["2d"][key] = "remove_everything"
+    (untrained_model / "plans.json").write_text(json.dumps(plans))
+    with pytest.raises(BadInput, match="remove_everything"):
+        find_model(untrained_model)
+
+
+@pytest.mark.parametrize("content", [{}, {"configurations": []}, {"configurations": {"2d": 3}}])
+def test_plans_without_configurations_are_refused(untrained_model, content):
+    (untrained_model / "plans.json").write_text(json.dumps(content))
+    with pytest.raises(BadInput, match="plans with their configurations"):
         find_model(untrained_model)
 
 

@@ -60,6 +60,19 @@ def test_nnunets_own_search_finds_our_trainers_in_their_folder():
     assert issubclass(found, find_trainer("nnUNetTrainerDA5"))
 
 
+@pytest.mark.parametrize("name", ["nnUNetTrainerWithESandDA5", "nnUNetTrainerIUSSmall"])
+def test_our_trainers_bring_the_class_for_packed_slices_with_them(name, monkeypatch):
+    from nnunetv2.training.dataloading.nnunet_dataset import file_ending_dataset_mapping
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    from IUSTumorSegLib.nnunet.packed_dataset import PackedDataset
+
+    monkeypatch.setattr(nnUNetTrainer, "initialize", lambda self: None)
+    file_ending_dataset_mapping.pop("slices", None)
+    find_trainer(name).__new__(find_trainer(name)).initialize()
+    assert file_ending_dataset_mapping["slices"] is PackedDataset
+
+
 def scripted(folder, pseudo_dice, epochs=1000):
     """The early stopping trainer in nnU-Net's own loop, with validation results from a list instead of a network."""
     from nnunetv2.training.logging.nnunet_logger import MetaLogger

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from IUSTumorSegLib.registration.registration import Judgement, Registration
 from IUSTumorSegLib.registration.registration_files import fingerprint, read_registration, write_registration
 from IUSTumorSegLib.study.case import Case, CaseFile, Licence, read_case, write_case
 from IUSTumorSegLib.study.reviews import Review, append_review, registration_sha256
 from IUSTumorSegLib.study.stand_in import stand_in_registration
-from IUSTumorSegLib.study.study_folder import case_folder, create_study, size_and_time
+from IUSTumorSegLib.study.study_folder import Study, case_folder, create_study, size_and_time
 
 DEMO_CASE = Path(__file__).parents[3] / "IUSTumorSeg" / "Resources" / "DemoCase"
 
@@ -22,17 +23,21 @@ def case_file(path: Path, what: str = "", **more: str) -> CaseFile:
     return CaseFile(source.path, source.sha256, *size_and_time(Path(path)), what=what, **more)
 
 
-def demo_study(folder: Path):
-    """A study of the one case that is shipped with the module."""
+def coarse_demo_study(folder: Path, images: Path) -> Study:
+    """A study of the one case that is shipped with the module, with every second voxel of its images in `images`."""
     study = create_study(folder, "Demo")
+    images.mkdir()
+    for name in ("us", "mri_flair", "mri_tumor"):
+        coarse = sitk.Shrink(sitk.ReadImage(str(DEMO_CASE / f"{name}.nii.gz")), [2, 2, 2])
+        sitk.WriteImage(coarse, str(images / f"{name}.nii.gz"))
     case = Case(
         case="demo-1",
         patient="1",
         source="demo",
         licence=Licence("CC0", True),
-        us=case_file(DEMO_CASE / "us.nii.gz"),
-        mri=(case_file(next(DEMO_CASE.glob("mri_[ft]*.nii.gz"), DEMO_CASE / "mri_flair.nii.gz"), "FLAIR"),),
-        mri_labels=(case_file(DEMO_CASE / "mri_tumor.nii.gz", "tumor"),),
+        us=case_file(images / "us.nii.gz"),
+        mri=(case_file(images / "mri_flair.nii.gz", "FLAIR"),),
+        mri_labels=(case_file(images / "mri_tumor.nii.gz", "tumor"),),
         landmarks=case_file(DEMO_CASE / "landmarks.tag"),
     )
     write_case(case, case_folder(study, case.case))

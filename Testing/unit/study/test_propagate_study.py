@@ -9,7 +9,7 @@ from IUSTumorSegLib.errors import BadInput
 from IUSTumorSegLib.study.case import read_case
 from IUSTumorSegLib.study.case_state import read_state
 from IUSTumorSegLib.study.propagate_study import propagate_case, propagate_study, reason_to_leave
-from IUSTumorSegLib.study.run import do_case
+from IUSTumorSegLib.study.run import do_case, note_failure
 from IUSTumorSegLib.study.stand_in import made_study
 from IUSTumorSegLib.study.study_folder import case_folder, located
 
@@ -118,3 +118,11 @@ def test_the_note_names_registration_and_label(folder):
     note = json.loads((folder / "us_tumor_from_mri.json").read_text())
     assert note["registration_sha256"] == read_state(folder).registration_sha256
     assert note["label_sha256"] == read_case(folder).mri_tumor.sha256
+
+
+def test_success_forgets_the_failure_of_the_same_step_only(folder):
+    note_failure(folder, "register", "The MRI changed.")
+    do_case(folder, task=str, step="propagate", run="abc")
+    assert read_state(folder).failed == "The MRI changed."
+    do_case(folder, task=str, step="register", run="def")
+    assert read_state(folder).failed == ""

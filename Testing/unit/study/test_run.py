@@ -6,7 +6,7 @@ import os
 import pytest
 from distributed import KilledWorker
 from kills import leftovers
-from made_cases import demo_study
+from made_cases import coarse_demo_study
 
 from IUSTumorSegLib.errors import BadInput, Failed
 from IUSTumorSegLib.registration.parallel import core_count
@@ -109,7 +109,7 @@ def test_no_scheduler_at_the_address_is_a_sentence(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_real_case_is_registered_and_its_tumour_follows(tmp_path):
-    study = demo_study(tmp_path / "study")
+    study = coarse_demo_study(tmp_path / "study", tmp_path / "images")
     assert register_study(study=study.folder, workers=1, method="mattes").done == ("demo-1",)
     assert register_study(study=study.folder, workers=1, method="mattes").left == {"demo-1": "registered already"}
     assert propagate_study(study=study.folder, workers=1).done == ("demo-1",)

@@ -1,5 +1,6 @@
 """Trainers for ultrasound slices, with nnU-Net 2.8's signature: (plans, configuration, fold, dataset_json, device)."""
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerDA5
 
 
 class CheckpointsEachEpoch(nnUNetTrainer):
-    """Keeps `checkpoint_latest.pth` of every epoch, each file whole: a kill costs the epoch in work and no more."""
+    """Keeps `checkpoint_latest.pth` of every epoch, each file whole: a kill costs the epoch in work and no more.
+
+    Where IUSTumorSeg is installed beside nnU-Net, it trains on slices that IUSTumorSeg packed as well as on nnU-Net's.
+    """
 
     def __init__(
         self,
@@ -21,6 +25,14 @@ class CheckpointsEachEpoch(nnUNetTrainer):
     ) -> None:
         super().__init__(plans, configuration, fold, dataset_json, device)
         self.save_every = 1
+
+    def initialize(self) -> None:
+        """nnU-Net's own, which looks for the class of the data set by the endings of its files."""
+        if importlib.util.find_spec("IUSTumorSegLib"):
+            from IUSTumorSegLib.nnunet.packed_dataset import register_packed_slices
+
+            register_packed_slices()
+        super().initialize()
 
     def save_checkpoint(self, filename: str) -> None:
         """Write the checkpoint under another name first; nothing where checkpoints are disabled."""

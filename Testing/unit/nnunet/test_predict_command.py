@@ -1,0 +1,65 @@
+"""`iustumorseg predict` and `iustumorseg benchmark predict` as they are typed."""
+
+import json
+import shutil
+
+import numpy as np
+import SimpleITK as sitk
+from test_lean_predictor import speckle
+from typer.testing import CliRunner
+
+from IUSTumorSegLib.commands.app import app
+from IUSTumorSegLib.nnunet.predict_benchmark import STOCK, benchmark_predict
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["predict", *map(str, arguments)])
+
+
+def test_an_image_is_segmented_with_the_chosen_folds_threshold_and_smallest_component(us, untrained_model, tmp_path):
+    sitk.WriteImage(us, str(tmp_path / "us.nrrd"))
+    ended = run(
+        "--model", untrained_model, "--input", tmp_path / "us.nrrd", "--out", tmp_path / "label.nii.gz", "--folds", "1",
+        "--directions", "axial", "--threshold", "0.6", "--min-component-mm3", "2", "--engine", "torch", "--probabilities",
+    )  # fmt: skip
+    assert ended.exit_code == 0, ended.output
+    record = json.loads((tmp_path / "label.json").read_text())
+    assert (list(record["model"]["folds"]), record["directions"], record["min_component_mm3"]) == (["1"], ["axial"], 2)
+    label, probability = (
+        sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / name)))
+        for name in ("label.nii.gz", "label_probability.nii.gz")
+    )
+    assert label.any()
+    assert (probability[label > 0] > 0.6).all()
+
+
+def test_the_card_of_a_zip_is_printed_without_an_image(untrained_model, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "model"), "zip", untrained_model.parent, untrained_model.name)
+    ended = run("--model", archive, "--card")
+    assert ended.exit_code == 0
+    assert "0 background, 1 tumor" in ended.output
+
+
+def test_without_an_image_or_a_model_the_exit_code_is_2(untrained_model, tmp_path):
+    assert run("--model", untrained_model).exit_code == 2
+    (tmp_path / "image.png").touch()
+    assert run("--model", tmp_path, "--card").exit_code == 2
+
+
+def test_the_benchmark_compares_all_engines_with_nnunets_predictor_on_the_same_slices(untrained_model, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for seed in range(2):
+        sitk.WriteImage(sitk.GetImageFromArray(speckle(seed=seed)), str(folder / f"{seed}.png"))
+    found = benchmark_predict(
+        model=untrained_model, images=folder, slices=2, from_files=False, memory=False, out=tmp_path / "speed.json"
+    )
+    speeds = {speed.method: speed for speed in found.speeds}
+    assert found.slices == 2
+    assert speeds[STOCK].ratio == 1
+    assert {speeds[name].other_pixels for name in ("lean f32, torch", "lean f32, OpenVINO")} == {0}
+    assert speeds["lean bf16, OpenVINO"].dice_with_stock > 0.8
+    assert all(speed.seconds > 0 for speed in found.speeds)
+    assert set(speeds["lean f32, torch"].stage_seconds) >= {"preprocess", "network", "put together", "export"}
+    written = json.loads((tmp_path / "speed.json").read_text())
+    assert np.isclose(written["speeds"][0]["seconds"], speeds[STOCK].seconds)
