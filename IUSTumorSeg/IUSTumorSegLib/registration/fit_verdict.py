@@ -34,7 +34,8 @@ RIGHT_MM = 2.0
 REAL_RIGHT_MM = 3.0  # mean landmark error; case 24's rigid floor is 0.83 mm and its landmarks are sparse
 CONTRASTS = ("FLAIR", "T1ce", "T2")
 FEATURES = ("lc2_z", "thin_lc2_z", "mind_z", "log_bootstrap", "informative_share", "agreeing_starts")
-RIDGE = 0.02  # per case: keeps weights finite where right and wrong are separable
+RIDGE = 0.01  # per case: keeps weights finite where right and wrong are separable
+ERROR_RIDGE = 0.1  # per case: right errors hardly depend on the signs, and few patients must not decide how
 ACCEPT_ABOVE, REJECT_BELOW = 0.8, 0.2
 
 
@@ -171,7 +172,7 @@ def _logistic(rows: np.ndarray, right: np.ndarray) -> np.ndarray:
 def _ridge_regression(rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float]:
     """Weights, intercept first, and the deviation of what they leave, corrected for their number."""
     design = np.hstack([np.ones((len(rows), 1)), rows])
-    ridge = RIDGE * len(rows) * np.diag([0.0] + [1.0] * rows.shape[1])
+    ridge = ERROR_RIDGE * len(rows) * np.diag([0.0] + [1.0] * rows.shape[1])
     weights = np.linalg.solve(design.T @ design + ridge, design.T @ values)
     freedom = max(len(rows) - design.shape[1], 1)
     return weights, float(np.sqrt(np.square(values - design @ weights).sum() / freedom))
