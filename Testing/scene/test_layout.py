@@ -8,10 +8,14 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed", ex
 
 from IUSTumorSegLib.scene.layout import (  # noqa: E402
     COMPARISON_LAYOUT_ID,
+    MRI_SLICE_VIEW_NAMES,
+    SIDE_BY_SIDE_LAYOUT_ID,
     SLICE_VIEW_NAMES,
     THREE_D_VIEW_NAME,
     add_comparison_layout,
+    add_review_layouts,
     comparison_layout_xml,
+    side_by_side_layout_xml,
 )
 
 
@@ -53,3 +57,13 @@ def test_slicer_s_layout_logic_makes_the_views_of_the_layout(scene):
     ]
     logic.SetMRMLScene(None)
     assert set(shown) == {*SLICE_VIEW_NAMES, THREE_D_VIEW_NAME}
+
+
+def test_side_by_side_has_a_row_of_the_ultrasound_s_views_above_one_of_the_mri_s(layout_node):
+    add_review_layouts(layout_node)
+    add_review_layouts(layout_node)
+    assert layout_node.GetLayoutDescription(SIDE_BY_SIDE_LAYOUT_ID) == side_by_side_layout_xml()
+    rows = [
+        [view.get("singletontag") for view in item.iter("view")] for item in ET.fromstring(side_by_side_layout_xml())
+    ]
+    assert rows == [list(SLICE_VIEW_NAMES), list(MRI_SLICE_VIEW_NAMES)]

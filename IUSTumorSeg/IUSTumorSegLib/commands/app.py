@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from ..version import VERSION
+from . import benchmark_predict as _benchmark_predict  # noqa: F401 - adds its command
+from . import benchmark_repeatability as _benchmark_repeatability  # noqa: F401 - adds its command
+from . import benchmark_review as _benchmark_review  # noqa: F401 - adds its command
 from . import benchmark_slices as _benchmark_slices  # noqa: F401 - adds its command
 from .benchmark import app as benchmark_app
 from .study_import import app as study_app

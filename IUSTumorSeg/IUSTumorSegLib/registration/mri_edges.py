@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 SPACING_MM = 0.6
 SIGMA_MM = 1.0
 MARGIN_MM = 12.0  # poses a little off still have edges all over the ultrasound
-STRONGEST_SHARE = 0.15  # of the points: weaker edges are noise and grey-white borders that ultrasound does not show
-STRONGEST, WEAKEST = 0.995, 0.1  # where most is flat, edges are at least a tenth of the strongest
+# An edge is steeper than its surroundings, within some 6 mm, by this factor: vessels and the scalp do not hide sulci.
+SURROUNDINGS_MM, STEEPER = 6.0, 1.25
+STRONGEST, WEAKEST = 0.99, 0.15  # and a fair part of the strongest near the ultrasound, so that noise is none
 FADES_OVER_MM = 1.6
-SMALLEST_PART_VOXELS = 150  # about 20 mm² of an edge; smaller pieces are noise
+SMALLEST_PART_VOXELS = 300  # about 40 mm² of an edge; smaller pieces are noise
 
 
 def mri_edges(mri: "sitk.Image", near_ras: np.ndarray) -> "sitk.Image":
     """Closeness to an edge, uint8: 255 on it, falling to 0 at 1.6 mm from it; on a grid of 0.6 mm along the MRI's axes.
 
-    The grid covers the box round `near_ras` (n, 3), RAS mm in the MRI's world, and 12 mm more. What counts as an edge is
-    decided by the gradients at these points, of which there should be many, spread over the ultrasound's sector: the
-    scalp's are stronger.
+    The grid covers the box round `near_ras` (n, 3), RAS mm in the MRI's world, and 12 mm more. How weak an edge may be is
+    decided by the gradients at these points, of which there should be many, spread over the ultrasound's sector.
     """
     import SimpleITK as sitk
 
@@ -54,10 +54,18 @@ def _distance_to_edge_mm(values: np.ndarray, typical_kji: np.ndarray) -> np.ndar
     along = _derivative_along(unit, magnitude)
     slope = _derivative_along(unit, along)
     typical = magnitude[tuple(typical_kji.T)] if len(typical_kji) else magnitude
-    usual, strongest = np.quantile(typical, [1 - STRONGEST_SHARE, STRONGEST])
-    strong = magnitude >= max(usual, WEAKEST * strongest)
+    weakest = WEAKEST * np.quantile(typical, STRONGEST)
+    strong = magnitude >= np.maximum(STEEPER * _around(magnitude), weakest)
     is_maximum = strong & (slope < 0) & (magnitude > 0)
     return np.where(is_maximum, np.abs(along) / np.maximum(-slope, 1e-9), np.inf)
+
+
+def _around(values: np.ndarray) -> np.ndarray:
+    """The mean over the surroundings of each voxel."""
+    import SimpleITK as sitk
+
+    smooth = sitk.SmoothingRecursiveGaussian(sitk.GetImageFromArray(values), SURROUNDINGS_MM / SPACING_MM)
+    return sitk.GetArrayFromImage(smooth)
 
 
 def _derivative_along(unit: list[np.ndarray], values: np.ndarray) -> np.ndarray:

@@ -3,5 +3,7 @@
 `nodes` and `display` bring volumes and labels into a scene and make them look right; `cases` says which nodes belong
 together, `registration_nodes` applies a registration to them, `job_files` hands them to a child process. `layout`,
 `planes` and `comparison` show ultrasound against MRI, `offscreen` draws the same views into pictures, `scene_files`
-saves the scene, and `logic` is what the Slicer module offers. The scene is always an argument; no Qt.
+saves the scene, and `logic` is what the Slicer module offers. `review` shows the cases of a study one after another:
+`study_cases` makes their nodes, `shown_case` brings in what is laid over them (`overlay_images`, `overlay_lines`,
+`three_d`), `linking` has the views move together. The scene is always an argument; no Qt.
 """

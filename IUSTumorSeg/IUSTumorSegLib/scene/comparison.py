@@ -6,6 +6,8 @@ from typing import Any
 
 import vtk
 
+from .overlay_images import OverlayImage, ReslicedOverlay
+
 MODES = ("blend", "checkerboard", "curtain")
 SMALLEST_FIELD_PX = 8
 LAYERS = ("BackgroundVolumeID", "ForegroundVolumeID")
@@ -42,8 +44,9 @@ class SlicePane:
 class Comparison:
     """Shows an ultrasound against an MRI in slice views, linked, from `attach` to `detach`.
 
-    Blending is Slicer's own. For the other modes each view gets an image of its own on top of Slicer's: made of the
-    resliced layers, as wide as the view, below contours and annotations. `detach` leaves no trace.
+    Blending is Slicer's own. For the other modes, and where images are laid over, each view gets an image of its own on
+    top of Slicer's: made of the resliced layers, as wide as the view, below contours and annotations. `detach` leaves
+    no trace.
     """
 
     def __init__(self, panes: list[SlicePane]) -> None:
@@ -69,6 +72,16 @@ class Comparison:
             composite.SetForegroundOpacity(settings.blend)
             picture.show(settings)
 
+    def lay_over(self, overlays: list[OverlayImage]) -> None:
+        """Lay these images over the comparison, the last on top, in place of those laid before."""
+        for picture in self._pictures:
+            picture.lay_over(overlays)
+
+    def refresh(self) -> None:
+        """Have the pictures follow overlays that were moved, shown or hidden."""
+        for picture in self._pictures:
+            picture.show(self.settings)
+
     def detach(self) -> None:
         """Take our images away and give the views back the layers that they showed before."""
         for picture in self._pictures:
@@ -89,8 +102,9 @@ class _ComposedPicture:
         self._wipe.SetWipeToHorizontal()
         self._opaque = vtk.vtkImageExtractComponents()
         self._opaque.SetComponents(0, 1, 2)
+        self._overlays: list[ReslicedOverlay] = []
+        self._covered = vtk.vtkImageBlend()
         self._image_actor = image_actor()
-        self._image_actor.GetMapper().SetInputConnection(self._opaque.GetOutputPort())
         self._line, self._line_actor = _vertical_line()
         for actor in (self._image_actor, self._line_actor):
             actor.SetVisibility(False)
@@ -99,6 +113,11 @@ class _ComposedPicture:
 
     def show(self, settings: ComparisonSettings) -> None:
         self._settings = settings
+        self._follow()
+        self._pane.request_render()
+
+    def lay_over(self, overlays: list[OverlayImage]) -> None:
+        self._overlays = [ReslicedOverlay(overlay) for overlay in overlays]
         self._follow()
         self._pane.request_render()
 
@@ -111,17 +130,37 @@ class _ComposedPicture:
     def _follow(self, *_: Any) -> None:
         """Take the layers and the view's size as they are now."""
         mode = self._settings.mode
-        layers = self._layers()
-        composed = mode != "blend" and all(layers) and self._pane.slice_logic.GetSliceNode() is not None
+        base = self._base(mode) if self._pane.slice_logic.GetSliceNode() is not None else None
+        overlays = [overlay for overlay in self._overlays if overlay.visible]
+        composed = base is not None and (mode != "blend" or bool(overlays))
         self._image_actor.SetVisibility(composed)
         self._line_actor.SetVisibility(composed and mode == "curtain")
         if not composed:
             return
+        self._opaque.SetInputConnection(base)
+        self._fit_to_view()
+        self._image_actor.GetMapper().SetInputConnection(self._with(overlays))
+
+    def _base(self, mode: str) -> Any:
+        """The output port of the images as the mode joins them, or None where one of them is missing."""
+        if mode == "blend":
+            return self._pane.slice_logic.GetImageDataConnection()
+        layers = self._layers()
+        if not all(layers):
+            return None
         image_filter = self._checkerboard if mode == "checkerboard" else self._wipe
         for port, layer in enumerate(layers):
             image_filter.SetInputConnection(port, layer)
-        self._opaque.SetInputConnection(image_filter.GetOutputPort())
-        self._fit_to_view()
+        return image_filter.GetOutputPort()
+
+    def _with(self, overlays: list[ReslicedOverlay]) -> Any:
+        if not overlays:
+            return self._opaque.GetOutputPort()
+        slice_node = self._pane.slice_logic.GetSliceNode()
+        self._covered.RemoveAllInputConnections(0)
+        for port in (self._opaque.GetOutputPort(), *(overlay.port(slice_node) for overlay in overlays)):
+            self._covered.AddInputConnection(port)
+        return self._covered.GetOutputPort()
 
     def _layers(self) -> list[Any]:
         logic = self._pane.slice_logic

@@ -1,11 +1,12 @@
-"""The comparison layout: three linked slice views and a 3D view of our own; the user's views stay as they are."""
+"""The layouts of comparisons: slice views and a 3D view of our own; the user's views stay as they are."""
 
 from typing import Any
 
 from .cases import nodes_of_class
 
-COMPARISON_LAYOUT_ID = 5071
+COMPARISON_LAYOUT_ID, SIDE_BY_SIDE_LAYOUT_ID = 5071, 5072
 SLICE_VIEW_NAMES = ("IUSAxial", "IUSSagittal", "IUSCoronal")
+MRI_SLICE_VIEW_NAMES = ("IUSAxialMRI", "IUSSagittalMRI", "IUSCoronalMRI")
 THREE_D_VIEW_NAME = "IUS3D"
 # Slicer links views within a group; a group of our own keeps Red, Green and Yellow out of it.
 VIEW_GROUP = 71
@@ -24,12 +25,29 @@ def add_comparison_layout(layout_node: Any) -> int:
     return COMPARISON_LAYOUT_ID
 
 
+def add_review_layouts(layout_node: Any) -> None:
+    """Make the comparison layout and the one with ultrasound above MRI known to a layout node, once."""
+    add_comparison_layout(layout_node)
+    if not layout_node.IsLayoutDescription(SIDE_BY_SIDE_LAYOUT_ID):
+        layout_node.AddLayoutDescription(SIDE_BY_SIDE_LAYOUT_ID, side_by_side_layout_xml())
+
+
 def comparison_layout_xml() -> str:
     """The description of the layout: axial and 3D above, sagittal and coronal below."""
     axial, sagittal, coronal = [_slice_view(*view) for view in _SLICE_VIEWS]
     upper = f'<layout type="horizontal" split="true">{axial}{_three_d_view()}</layout>'
     lower = f'<layout type="horizontal" split="true">{sagittal}{coronal}</layout>'
     return f'<layout type="vertical" split="true"><item>{upper}</item><item>{lower}</item></layout>'
+
+
+def side_by_side_layout_xml() -> str:
+    """The description of the layout with axial, sagittal and coronal views of the ultrasound above those of the MRI."""
+    rows = [_SLICE_VIEWS, [(mri, *view[1:]) for mri, view in zip(MRI_SLICE_VIEW_NAMES, _SLICE_VIEWS, strict=True)]]
+    items = "".join(
+        f'<item><layout type="horizontal" split="true">{"".join(_slice_view(*view) for view in row)}</layout></item>'
+        for row in rows
+    )
+    return f'<layout type="vertical" split="true">{items}</layout>'
 
 
 def align_slice_views(scene: Any, us: Any, names: tuple[str, ...] = SLICE_VIEW_NAMES, center_ras: Any = None) -> None:

@@ -38,7 +38,7 @@ def volume_from_image(scene: Any, image: "sitk.Image", name: str) -> Any:
     """A scalar volume node with the voxels (copied) and the geometry of `image`."""
     volume = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     volume.SetIJKToRASMatrix(vtk_matrix(ijk_to_ras(image)))
-    volume.SetAndObserveImageData(_vtk_image(image))
+    volume.SetAndObserveImageData(vtk_image(image))
     volume.CreateDefaultDisplayNodes()
     return volume
 
@@ -140,11 +140,12 @@ def put_in_folder(scene: Any, folder_name: str, nodes: list[Any]) -> int:
     return folder
 
 
-def _vtk_image(image: "sitk.Image") -> Any:
+def vtk_image(image: "sitk.Image") -> Any:
+    """The voxels of `image`, copied, as vtkImageData; its geometry is left to the node that will hold it."""
     import SimpleITK as sitk
 
     voxels = sitk.GetArrayViewFromImage(image)
     data = vtk.vtkImageData()
     data.SetDimensions(*image.GetSize())
-    data.GetPointData().SetScalars(numpy_to_vtk(voxels.ravel(), deep=True))
+    data.GetPointData().SetScalars(numpy_to_vtk(voxels.reshape(-1, image.GetNumberOfComponentsPerPixel()), deep=True))
     return data

@@ -13,6 +13,7 @@ from ..atomic_files import atomic_path
 from .application import SLICE_VIEW_MANAGERS
 from .cases import nodes_of_class
 from .comparison import Comparison, ComparisonSettings, SlicePane, image_actor
+from .nodes import array_of
 from .planes import PLANES, SliceView, content_points, edge_letters, fitted_view, plane_axes, set_slice_view
 
 VIEW_NAME = "IUSOffscreen"
@@ -51,23 +52,26 @@ def render_planes(
 class OffscreenSliceView:
     """A slice view with its window off the screen; `close` (or leaving the `with`) takes its nodes out of the scene.
 
+    `name` is one that no view of a layout has. `pane` is the view for a comparison or a review of the caller's; `grab`
+    then draws what it shows.
     `application_logic`: Slicer's, where there is one; what the views in an application share hangs on it.
     """
 
-    def __init__(self, scene: Any, size_px: int = 500, application_logic: Any = None) -> None:
+    def __init__(self, scene: Any, size_px: int = 500, application_logic: Any = None, name: str = VIEW_NAME) -> None:
         self._scene = scene
-        self._window, self._renderer = _offscreen_window(size_px)
+        self._window, self._renderer = offscreen_window(size_px)
         self._logic = slicer.vtkMRMLSliceLogic()
         if application_logic is not None:
             self._logic.SetMRMLApplicationLogic(application_logic)
         self._logic.SetMRMLScene(scene)
-        self.slice_node = self._logic.AddSliceNode(VIEW_NAME)
+        self.slice_node = self._logic.AddSliceNode(name)
         self._logic.ResizeSliceNode(size_px, size_px)
         self._managers = _displayable_managers(self._renderer, self.slice_node, application_logic)
         self._slice_actor = image_actor()
         self._renderer.AddViewProp(self._slice_actor)
         self._letters = _letter_actors(self._renderer)
-        self._comparison = Comparison([SlicePane(self._logic, self._renderer)])
+        self.pane = SlicePane(self._logic, self._renderer)
+        self._comparison = Comparison([self.pane])
 
     def render(
         self,
@@ -93,17 +97,22 @@ class OffscreenSliceView:
         axes = plane_axes(plane, background if axes_of == "background" else axes_of)
         view = fitted_view(axes, content_points(background), center_ras)
         set_slice_view(self.slice_node, view if fov_mm is None else SliceView(axes, view.center_ras, fov_mm))
-        self.slice_node.SetRulerType(self.slice_node.RulerTypeThin if ruler else self.slice_node.RulerTypeNone)
-        _show_letters(self._letters, edge_letters(axes) if letters else {})
+        self.annotate(letters, ruler)
         with _OnlyShown(self._scene, segmentations):
             self._comparison.attach(background, foreground, comparison or ComparisonSettings())
             return self.grab()
+
+    def annotate(self, letters: bool = True, ruler: bool = True) -> None:
+        """Show or hide the anatomical directions at the edges and the scale, for the slice as it lies now."""
+        self.slice_node.SetRulerType(self.slice_node.RulerTypeThin if ruler else self.slice_node.RulerTypeNone)
+        axes = array_of(self.slice_node.GetSliceToRAS())[:3, :3]
+        _show_letters(self._letters, edge_letters(axes) if letters else {})
 
     def grab(self) -> np.ndarray:
         """Draw what the slice node and the layers are now, and return the picture."""
         self._slice_actor.GetMapper().SetInputConnection(self._logic.GetImageDataConnection())
         self._window.Render()
-        return _grab(self._window)
+        return picture_of(self._window)
 
     def close(self) -> None:
         """Remove the view's nodes and end its window."""
@@ -166,7 +175,8 @@ class _OnlyShown:
             display.SetVisibility(former)
 
 
-def _offscreen_window(size_px: int) -> tuple[Any, Any]:
+def offscreen_window(size_px: int) -> tuple[Any, Any]:
+    """A square render window off the screen, and its renderer."""
     window = vtk.vtkRenderWindow()
     window.SetOffScreenRendering(True)
     window.SetMultiSamples(0)
@@ -224,7 +234,8 @@ def _show_letters(actors: dict[str, Any], letters: dict[str, str]) -> None:
         actor.SetInput(letters.get(edge, ""))
 
 
-def _grab(window: Any) -> np.ndarray:
+def picture_of(window: Any) -> np.ndarray:
+    """What a render window drew last, (h, w, 3) uint8 RGB, first row on top."""
     grabber = vtk.vtkWindowToImageFilter()
     grabber.SetInput(window)
     grabber.ReadFrontBufferOff()

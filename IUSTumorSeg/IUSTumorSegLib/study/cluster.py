@@ -21,6 +21,7 @@ CORES_PER_WORKER = 2  # below this a registration waits more for its cores than 
 MEMORY_PER_WORKER = 4 << 30  # a registration of RESECT's largest volumes, with room
 MEMORY_FOR_WORKERS = 0.9  # of the machine's; the rest is the system's and the command's own
 CONNECT_S = 20
+START_TRIES = 3
 KILLS_ALLOWED = 3  # workers that one case may cost
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -49,6 +50,11 @@ class Where:
     scheduler: str | None = None
     slurm: Path | None = None
 
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether the workers are processes that the command itself starts."""
+        return not (self.scheduler or self.slurm)
+
 
 def check_where(where: Where) -> None:
     """Raise `BadInput` for a place that contradicts itself or cannot be used."""
@@ -67,9 +73,10 @@ def check_where(where: Where) -> None:
 def open_client(where: Where) -> Iterator["Client"]:
     """A Dask client of the place; when the block ends, by an error too, none of this machine's workers is left."""
     import dask
-    import distributed  # noqa: F401 - its defaults have to be there before settings are laid over them
+    from distributed.utils import silence_logging_cmgr  # with Dask's defaults, over which the settings are laid
 
-    with dask.config.set(SETTINGS):
+    # Dask logs a lost scheduler as tracebacks; the command says it in a sentence.
+    with dask.config.set(SETTINGS), silence_logging_cmgr(logging.CRITICAL):
         if where.scheduler:
             with _connected(where.scheduler) as client:
                 yield client
@@ -102,19 +109,8 @@ def thread_environment(workers: int) -> dict[str, str]:
 
 @contextmanager
 def _local_cluster(workers: int) -> Iterator["LocalCluster"]:
-    from distributed import LocalCluster
-    from distributed.system import MEMORY_LIMIT
-
     with _environment_kept():
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=int(MEMORY_LIMIT * MEMORY_FOR_WORKERS / workers),
-            dashboard_address=":0",
-            env=thread_environment(workers),
-            silence_logs=logging.CRITICAL,
-        )
+        cluster = _started(workers)
         try:
             yield cluster
         except BaseException:
@@ -122,6 +118,29 @@ def _local_cluster(workers: int) -> Iterator["LocalCluster"]:
             raise
         finally:
             cluster.close(timeout=2)
+
+
+def _started(workers: int) -> "LocalCluster":
+    """A cluster of this machine; begun anew where a worker is killed before it is up, which Dask takes as the end."""
+    from distributed import LocalCluster
+    from distributed.system import MEMORY_LIMIT
+
+    for _ in range(START_TRIES):
+        try:
+            return LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=int(MEMORY_LIMIT * MEMORY_FOR_WORKERS / workers),
+                dashboard_address=":0",
+                env=thread_environment(workers),
+                silence_logs=logging.CRITICAL,
+            )
+        except RuntimeError as error:
+            cause = error
+    raise Failed(
+        f"The {workers} worker processes did not start in {START_TRIES} tries: try fewer with --workers."
+    ) from cause
 
 
 @contextmanager

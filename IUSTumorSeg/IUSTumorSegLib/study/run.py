@@ -32,6 +32,7 @@ Task = Callable[[Path], Any]
 RUN_LOCK, BEGUN, ENDED = ".run.lock", ".begun-", ".ended-"
 TELL_EVERY_S = 0.5
 BATCH = 200
+LOOK_FOR_WORKERS_S = 10.0  # a killed worker is back sooner, on a busy machine too
 # Written by runs alone, so what a killed run left of them may go.
 WRITTEN_BY_RUNS = (
     "registration.json", "mri_to_us.tfm", "comparison.png", "diagnostics.png", "thumbnail.png", FAILURE_FILE,
@@ -77,7 +78,7 @@ def run_cases(
     try:
         with open_client(where) as client:
             _wait_for_workers(client, progress)
-            return _gather(client, run, cases, progress)
+            return _gather(client, run, cases, where.on_this_machine, progress)
     finally:
         remove_leftovers(study, cases)
 
@@ -138,7 +139,7 @@ def _wait_for_workers(client: "Client", progress: Progress) -> None:
 
 
 def _gather(
-    client: "Client", run: _Run, cases: Sequence[str], progress: Progress
+    client: "Client", run: _Run, cases: Sequence[str], here: bool, progress: Progress
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     from distributed import as_completed
 
@@ -148,8 +149,8 @@ def _gather(
     failed: dict[str, str] = {}
     waiting = as_completed(loop=client.loop)
     case_of = _submit(client, run, cases, waiting)
-    for future in waiting:
-        case = case_of.pop(future.key)
+    for future in _ended(waiting, client, here):
+        case = case_of.pop(str(future.key))
         error = _error_of(future, len(done), len(cases))
         del future  # Dask keeps a result, and restores it, as long as anybody holds it
         if error is None:
@@ -162,6 +163,27 @@ def _gather(
         finished = len(done) + len(failed)
         tell(run.step, finished, len(cases), _how_far(finished, len(cases), len(failed), started))
     return tuple(done), failed
+
+
+def _ended(waiting: "as_completed", client: "Client", here: bool) -> "Iterator[Future]":
+    """The futures as they end. `Failed` where no worker of this machine is left: Dask would wait for one for ever."""
+    heard_s = time.monotonic()
+    while waiting.count():
+        if waiting.has_ready():
+            heard_s = time.monotonic()
+            yield next(waiting)
+            continue
+        with waiting.thread_condition:
+            waiting.thread_condition.wait(0.1)
+        if here and time.monotonic() - heard_s > LOOK_FOR_WORKERS_S:
+            heard_s = time.monotonic()
+            if not client.nthreads() and not _come_back(client):
+                raise Failed("No worker process is left: start again, and only what is missing will be done.")
+
+
+def _come_back(client: "Client") -> bool:
+    time.sleep(LOOK_FOR_WORKERS_S)
+    return bool(client.nthreads())
 
 
 def _submit(client: "Client", run: _Run, cases: Sequence[str], waiting: "as_completed") -> dict[str, str]:

@@ -95,8 +95,9 @@ def finish(run: subprocess.Popen, kind: str, study: Study) -> subprocess.Popen:
         assert code == 0, run.stderr.read()
         return run
     if kind == SCHEDULER and code:
-        assert code == 1
-        assert "scheduler went away" in run.stderr.read()
+        said = run.stderr.read()
+        assert code == 1, (code, said)
+        assert said.startswith(("The Dask scheduler went away", "No Dask scheduler answers")), said
     again = start_run(study)
     assert again.wait(PATIENCE_S) == 0, again.stderr.read()
     return again

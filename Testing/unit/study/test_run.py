@@ -2,6 +2,8 @@
 
 import json
 import os
+import threading
+from types import SimpleNamespace
 
 import pytest
 from distributed import KilledWorker
@@ -70,6 +72,14 @@ def test_a_case_that_only_stood_in_line_is_not_blamed_for_a_killed_worker(tmp_pa
             do_case(folder, task=lambda case: 1 / 0, step="register", run="abc")
     assert not run._was_bystander(blamed, folder)
     assert not run._was_bystander(ValueError(), folder)
+
+
+def test_a_run_whose_workers_do_not_come_back_ends_with_a_sentence_instead_of_waiting_for_ever(monkeypatch):
+    monkeypatch.setattr(run, "LOOK_FOR_WORKERS_S", 0.0)
+    waiting = SimpleNamespace(count=lambda: 1, has_ready=lambda: False, thread_condition=threading.Condition())
+    nobody = SimpleNamespace(nthreads=dict)
+    with pytest.raises(Failed, match="No worker process is left"):
+        next(run._ended(waiting, nobody, here=True))
 
 
 def test_a_full_disk_ends_the_run_with_a_sentence_and_what_is_done_stays(tmp_path):
