@@ -167,36 +167,52 @@ def export(
         print_export(result)
 
 
-@app.command(epilog="Example: `iustumorseg train --dataset 501 --raw nnUNet_raw --out networks --fold 0 --epochs 10`")
+@app.command(epilog="Example: `iustumorseg train --dataset 501 --raw nnUNet_raw --out networks --devices cuda:0,cuda:1`")
 def train(
     dataset: Annotated[str, typer.Option(help="Number or name of the data set.")],
     raw: Annotated[Path, typer.Option(help="Folder nnUNet_raw.")],
     out: Annotated[Path, typer.Option(help="Folder for nnUNet_preprocessed and nnUNet_results.")],
-    fold: Annotated[str, typer.Option(help="A fold's number, or all.")] = "0",
-    trainer: Annotated[str, typer.Option(help="nnU-Net trainer.")] = "nnUNetTrainerIUSSmall",
+    fold: Annotated[
+        str, typer.Option(help="all (each fold), or numbers such as 0,1, or whole: one network on every slice.")
+    ] = "all",
+    trainer: Annotated[
+        str, typer.Option(help="nnU-Net trainer: DA5 with early stopping, or nnUNetTrainerIUSSmall on a processor.")
+    ] = "nnUNetTrainerWithESandDA5",
     epochs: Annotated[int | None, typer.Option(help="Epochs; the trainer's own number if left out.")] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    devices: Annotated[
+        str, typer.Option("--devices", "--device", help="auto, cpu, cuda, or GPUs such as cuda:0,cuda:1: a fold on each.")
+    ] = "auto",
+    batch_size: Annotated[int | None, typer.Option(help="Slices a batch; as planned if left out.")] = None,
+    patch_size: Annotated[str, typer.Option(help="Rows and columns, as 256,256; as planned if left out.")] = "",
     seed: SeedOption = 0,
     min_area: Annotated[
         float | None, typer.Option(help="One of the export's cut-offs in mm²; the lowest if left out.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes that augment slices beside the training.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes that augment slices beside each training.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what was interrupted; trained folds are kept.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a training that was begun.")] = False,
+    memory_check: Annotated[
+        bool, typer.Option("--memory-check/--no-memory-check", help="Refuse what the GPU's free memory is too small for.")
+    ] = True,
     json_progress: JsonProgressOption = False,
 ) -> None:
     """Train nnU-Net's 2D configuration on a data set of slices."""
-    from ..nnunet.training import train_network
+    from ..nnunet.fold_schedule import train_folds
+    from .experiment import print_trained, size_of
 
-    result = run(
-        lambda progress: train_network(
-            dataset=dataset, raw=raw, out=out, fold=fold, trainer=trainer, epochs=epochs, device=device, seed=seed,
-            min_area_mm2=min_area, workers=workers, resume=resume, overwrite=overwrite, progress=progress,
+    patch = size_of(patch_size)
+    trained = run(
+        lambda progress: train_folds(
+            dataset=dataset, raw=raw, out=out, folds=fold, trainer=trainer, epochs=epochs, devices=names(devices),
+            batch_size=batch_size, patch_size=patch, seed=seed, min_area_mm2=min_area, workers=workers, resume=resume,
+            overwrite=overwrite, check_memory=memory_check, progress=progress,
         ),
         json_progress,
     )  # fmt: skip
     if not json_progress:
-        typer.echo(f"Model: {result.model_folder}, fold {result.fold}\nTraining curve: {result.curve}")
+        print_trained(trained)
 
 
 @app.command(epilog="Example: `iustumorseg predict --model MODEL.zip --input US.nii.gz --out us_tumor.nii.gz`")

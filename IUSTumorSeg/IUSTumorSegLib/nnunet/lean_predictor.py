@@ -88,14 +88,14 @@ def predict_slice(predictor: LeanPredictor, pixels: np.ndarray, spacing_mm: Sequ
     with _stage(predictor, "network"):
         tile_logits = _run(predictor, window)
     with _stage(predictor, "put together"):
-        logits = _ensemble(window, tile_logits)
+        logits = _on_slice(predictor, _ensemble(window, tile_logits), properties)
     with _stage(predictor, "check"):
         certain = _classes_are_certain(predictor, window, tile_logits, logits, properties)
     if not certain:
         predictor.redone += 1
         with _stage(predictor, "network again"):
             exact = [with_mirroring(one.exact, window.tiles, predictor.mirror_axes) for one in predictor.networks]
-        logits = _ensemble(window, exact)
+        logits = _on_slice(predictor, _ensemble(window, exact), properties)
     with _stage(predictor, "export"):
         return _exported(predictor, logits, properties)
 
@@ -108,7 +108,8 @@ def predict_frame(predictor: LeanPredictor, frame: np.ndarray, spacing_mm: Seque
     if not frame.any():
         return _background(predictor, frame.shape).probabilities
     window, properties = _prepared(predictor, frame, spacing_mm)
-    return _exported(predictor, _ensemble(window, _run(predictor, window)), properties).probabilities
+    logits = _on_slice(predictor, _ensemble(window, _run(predictor, window)), properties)
+    return _exported(predictor, logits, properties).probabilities
 
 
 def warm_up(predictor: LeanPredictor) -> None:
@@ -183,64 +184,66 @@ def _run(predictor: LeanPredictor, window: Window) -> "list[torch.Tensor]":
         return [with_mirroring(network, window.tiles, predictor.mirror_axes) for network in predictor.networks]
 
 
-def _ensemble(
-    window: Window, tile_logits: "Sequence[torch.Tensor]", shifts: "Sequence[torch.Tensor] | None" = None
-) -> "torch.Tensor":
-    chosen: Sequence[torch.Tensor | None] = shifts or [None] * len(tile_logits)
+def _ensemble(window: Window, tile_logits: "Sequence[torch.Tensor]", shifts: Sequence[float] = ()) -> "torch.Tensor":
+    chosen = shifts or [0.0] * len(tile_logits)
     return mean_of_folds([put_together(window, tiles, s) for tiles, s in zip(tile_logits, chosen, strict=True)])
 
 
+def _on_slice(predictor: LeanPredictor, logits: "torch.Tensor", properties: dict[str, Any]) -> np.ndarray:
+    """Logits on the slice's own pixels (still without its empty border), resampled as nnU-Net's export does."""
+    plans, configuration = predictor.plans, predictor.configuration
+    spacing = [properties["spacing"][axis] for axis in plans.transpose_forward]
+    shape = properties["shape_after_cropping_and_before_resampling"]
+    return np.asarray(
+        configuration.resampling_fn_probabilities(logits, shape, [spacing[0], *configuration.spacing], spacing)
+    )
+
+
 def _classes_are_certain(
-    predictor: LeanPredictor, window: Window, tile_logits: "Sequence[torch.Tensor]", logits: "torch.Tensor", found: dict
+    predictor: LeanPredictor,
+    window: Window,
+    tile_logits: "Sequence[torch.Tensor]",
+    logits: np.ndarray,
+    properties: dict[str, Any],
 ) -> bool:
     """Whether no pixel's class can change within the networks' tolerances.
 
-    Sums, rounding and linear resampling never decrease when a logit grows. So a pixel that does not become class c when
-    all of c's logits grow by the tolerance and all others shrink by it does not become c within the tolerance.
+    Sums, rounding and linear resampling never make less of more. So a pixel cannot become class c unless it does when
+    c's logits are all larger by the tolerance and those of the other classes smaller.
     """
     tolerances = [network.tolerance for network in predictor.networks]
-    if not any(tolerances) or any(tolerance is None for tolerance in tolerances):
+    known = [tolerance for tolerance in tolerances if tolerance is not None]
+    if not any(known) or len(known) < len(tolerances):
         return True
-    label = _exported_label(predictor, logits, found)
-    for signs in _directions_of_error(predictor):
-        shifted = _ensemble(window, tile_logits, [signs * float(tolerance or 0) for tolerance in tolerances])
-        if (_exported_label(predictor, shifted, found) != label).any():
-            return False
-    return True
-
-
-def _directions_of_error(predictor: LeanPredictor) -> "list[torch.Tensor]":
-    """For each class the signs that favour it over all others; regions do not compete and grow or shrink together."""
-    import torch
-
-    if predictor.labels.has_regions:
-        return [torch.ones(predictor.classes), -torch.ones(predictor.classes)]
-    return list(2 * torch.eye(predictor.classes) - 1)
-
-
-def _exported_label(predictor: LeanPredictor, logits: "torch.Tensor", properties: dict) -> np.ndarray:
-    """nnU-Net's export without probabilities: label (rows, columns) on the slice's own grid."""
-    return _export(predictor, logits, properties, False)[0].astype(np.uint8)
-
-
-def _exported(predictor: LeanPredictor, logits: "torch.Tensor", properties: dict) -> SlicePrediction:
-    label, probabilities = _export(predictor, logits, properties, True)
-    return SlicePrediction(label[0].astype(np.uint8), probabilities[:, 0])
-
-
-def _export(predictor: LeanPredictor, logits: "torch.Tensor", properties: dict, with_probabilities: bool) -> Any:
-    import torch
-    from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
-
-    return convert_predicted_logits_to_segmentation_with_correct_shape(
-        logits,
-        predictor.plans,
-        predictor.configuration,
-        predictor.labels,
-        properties,
-        with_probabilities,
-        num_threads_torch=torch.get_num_threads(),
+    low, high = (
+        _on_slice(predictor, _ensemble(window, tile_logits, [sign * tolerance for tolerance in known]), properties)
+        for sign in (-1, 1)
     )
+    if predictor.labels.has_regions:
+        return bool(((low > 0) == (high > 0)).all())
+    label = logits.argmax(axis=0)
+    return not any(_may_become(favoured, label, low, high) for favoured in range(predictor.classes))
+
+
+def _may_become(favoured: int, label: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether a pixel of another class than `favoured` would be of that one, with its highest logits."""
+    mixed = low.copy()
+    mixed[favoured] = high[favoured]
+    return bool(((mixed.argmax(axis=0) == favoured) & (label != favoured)).any())
+
+
+def _exported(predictor: LeanPredictor, logits: np.ndarray, properties: dict[str, Any]) -> SlicePrediction:
+    """nnU-Net's export, with probabilities."""
+    from acvl_utils.cropping_and_padding.bounding_boxes import insert_crop_into_image
+
+    labels, backward, box = predictor.labels, predictor.plans.transpose_backward, properties["bbox_used_for_cropping"]
+    shape = properties["shape_before_cropping"]
+    probabilities = labels.apply_inference_nonlin(logits)
+    label = np.asarray(labels.convert_probabilities_to_segmentation(probabilities)).astype(np.uint8)
+    label = insert_crop_into_image(np.zeros(shape, dtype=np.uint8), label, box).transpose(backward)
+    whole = labels.revert_cropping_on_probabilities(probabilities, box, shape).numpy()
+    whole = whole.transpose([0, *(axis + 1 for axis in backward)])
+    return SlicePrediction(label[0], whole[:, 0])
 
 
 def _background(predictor: LeanPredictor, shape: tuple[int, ...]) -> SlicePrediction:

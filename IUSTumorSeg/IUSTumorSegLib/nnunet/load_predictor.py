@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "f32", "bf16", "f16")
 ENGINES = ("auto", "torch", "openvino")
-# Converting a network for OpenVINO takes as long as this many slices gain by it.
-WORTH_CONVERTING = 8
 # Compiling for a GPU takes a minute.
 WORTH_COMPILING = 1000
 
@@ -29,16 +27,16 @@ WORTH_COMPILING = 1000
 class Means:
     """What to predict with. `mirroring` averages over mirrored slices, as nnU-Net does by default, at 4 times the time.
 
-    Precision `auto` is f32 on a processor and f16 on a GPU, as nnU-Net's own; f16 needs a GPU. The engine `openvino`
-    is for processors; `auto` takes it where it is installed and `slices` are enough to be worth the conversion. On a GPU
-    very many slices make it worth compiling the network.
+    Precision `auto` is f32 on a processor and f16 on a GPU, as nnU-Net's own; f16 needs a GPU. The engine `openvino` is
+    for processors: all of bf16, and by choice f32, where it gains a third on large networks and loses it again on the
+    slices that it has to compute twice. On a GPU very many `slices` make it worth compiling the network.
     """
 
     mirroring: bool = False
     device: str = "auto"
     precision: str = "auto"
     engine: str = "auto"
-    slices: int = WORTH_CONVERTING
+    slices: int = 1
 
 
 def load_predictor(model: Path, folds: Sequence[int | str] | None = None, means: Means | None = None) -> LeanPredictor:
@@ -184,8 +182,7 @@ def _chosen_on_processor(means: Means) -> tuple[str, str, list[str]]:
         return "openvino", "f32", [slow]
     if means.engine == "openvino" and not has_openvino():
         raise BadInput("OpenVINO (package openvino)", "no such package", "install it, or choose the engine torch")
-    worth = means.engine == "openvino" or (has_openvino() and means.slices >= WORTH_CONVERTING)
-    return "openvino" if worth and means.engine != "torch" else "torch", "f32", []
+    return "openvino" if means.engine == "openvino" else "torch", "f32", []
 
 
 def _network(

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import torch
 
 BLOCK = 16
-# The tolerance is this many times the largest difference from torch seen so far.
-TOLERANCE_FACTOR = 4.0
+# The tolerance is this many times the largest difference from torch on the first slice. The differences of some hundred
+# thousand logits have a normal distribution: hardly one in a million is larger than that.
+TOLERANCE_FACTOR = 1.25
 # Above it OpenVINO's float32 is not used: something other than rounding differs.
 LARGEST_DIFFERENCE = 0.02
 

@@ -3,10 +3,9 @@
 Runs where nnU-Net's environment variables are set, which `run_training` does.
 """
 
-import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from nnunetv2.experiment_planning.experiment_planners import default_experiment_planner
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.experiment_planning.experiment_planners.network_topology import get_pool_and_conv_props
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 
 from ..atomic_files import write_json_atomic
@@ -21,7 +21,7 @@ from ..jobs.progress import Progress
 from .fingerprint import write_fingerprint
 from .preprocessing import preprocess_slices
 from .raw_dataset import SliceFiles, list_slices
-from .training import CONFIGURATION, SMALL_PLANS
+from .training_request import CONFIGURATION, FULL_PLANS, SMALL_PLANS
 
 BEGUN_FILE = "iustumorseg_begun.json"
 PREPARED_FILE = "iustumorseg_prepared.json"
@@ -29,6 +29,10 @@ PREPARED_FILE = "iustumorseg_prepared.json"
 SAMPLED_PIXELS = 1e6
 # As many as nnU-Net itself provides for.
 MOST_STAGES = 14
+SMALL_FEATURES, SMALL_MOST_FEATURES = 8, 64
+MOST_FEATURES = {SMALL_PLANS: SMALL_MOST_FEATURES, FULL_PLANS: 512}
+# Of pixels at the lowest stage, and of halvings, which nnU-Net too leaves to the size of the patch.
+SMALLEST_MAP, ANY_NUMBER = 4, 999999
 
 
 class SmallPlanner(ExperimentPlanner):
@@ -39,8 +43,8 @@ class SmallPlanner(ExperimentPlanner):
 
     def __init__(self, dataset_name_or_id: str, plans_name: str = SMALL_PLANS, **settings: Any) -> None:
         super().__init__(dataset_name_or_id, plans_name=plans_name, **settings)
-        self.UNet_base_num_features = 8
-        self.UNet_max_features_2d = 64
+        self.UNet_base_num_features = SMALL_FEATURES
+        self.UNet_max_features_2d = SMALL_MOST_FEATURES
         self.UNet_blocks_per_stage_encoder = (1,) * MOST_STAGES
         self.UNet_blocks_per_stage_decoder = (1,) * (MOST_STAGES - 1)
 
@@ -81,13 +85,36 @@ def prepare_dataset(dataset: str, plans: str, data_sha256: str, progress: Progre
     write_json_atomic(folder / PREPARED_FILE, {"data_sha256": data_sha256, "plans": [*done, plans]})
 
 
-def data_fingerprint(dataset_folder: Path) -> str:
-    """SHA-256 over the names and contents of a raw data set's images and labels."""
-    digest = hashlib.sha256()
-    for path in sorted(path for name in ("imagesTr", "labelsTr") for path in (dataset_folder / name).iterdir()):
-        digest.update(f"{path.parent.name}/{path.name}\n".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+def write_resized_plans(
+    folder: Path, plans: str, name: str, patch_size: Sequence[int] | None, batch_size: int | None
+) -> None:
+    """Write the plans `name` into the preprocessed data set's `folder`: those of `plans` with another patch or batch.
+
+    The slices that were preprocessed for `plans` serve them too. The network gets as many stages as nnU-Net gives a patch
+    of that size, and the patch is rounded up to what they can halve.
+    """
+    content = json.loads((folder / f"{plans}.json").read_text(encoding="utf-8"))
+    configuration = content["configurations"][CONFIGURATION]
+    if batch_size is not None:
+        configuration["batch_size"] = batch_size
+    if patch_size is not None:
+        _resize(configuration, patch_size, MOST_FEATURES[plans])
+    write_json_atomic(folder / f"{name}.json", content | {"plans_name": name})
+
+
+def _resize(configuration: dict[str, Any], patch_size: Sequence[int], most_features: int) -> None:
+    _, strides, kernels, patch, _ = get_pool_and_conv_props(
+        configuration["spacing"], np.array(patch_size), SMALLEST_MAP, ANY_NUMBER
+    )
+    network, stages = configuration["architecture"]["arch_kwargs"], len(strides)
+    first = network["features_per_stage"][0]
+    network["n_stages"] = stages
+    network["features_per_stage"] = [min(first * 2**stage, most_features) for stage in range(stages)]
+    network["kernel_sizes"] = [list(map(int, kernel)) for kernel in kernels]
+    network["strides"] = [list(map(int, stride)) for stride in strides]
+    network["n_conv_per_stage"] = [network["n_conv_per_stage"][0]] * stages
+    network["n_conv_per_stage_decoder"] = [network["n_conv_per_stage_decoder"][0]] * (stages - 1)
+    configuration["patch_size"] = [int(side) for side in patch]
 
 
 def _prepared_plans(folder: Path, data_sha256: str) -> list[str]:

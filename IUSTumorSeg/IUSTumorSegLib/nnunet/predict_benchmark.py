@@ -153,14 +153,21 @@ def peak_memory_mb(model: Path, method: str) -> float | None:
 
 def print_peak() -> None:
     """Segment one slice by the model and the method in the arguments, and print this process's largest memory in MB."""
-    import resource
-
     model, method = Path(sys.argv[1]), sys.argv[2]
     segment = _stock(model, False) if method == STOCK else _by(load_predictor(model, [_fold(model)], LEAN[method]))
     for seed in range(2):
         segment(simulated_slice(seed))
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    print(json.dumps(kilobytes / 1024))
+    print(json.dumps(_own_peak_mb()))
+
+
+def _own_peak_mb() -> float:
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # Linux's getrusage would count the process that started this one.
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _slices(images: Path | None, count: int) -> list[np.ndarray]:

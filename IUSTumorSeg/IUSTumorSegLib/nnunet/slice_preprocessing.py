@@ -17,7 +17,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from ..slices.nifti_slice import read_slice_file
 from .raw_dataset import SliceFiles
 from .slice_resampling import resize_image, resize_label
-from .training import CONFIGURATION
+from .training_request import CONFIGURATION
 
 # nnU-Net's own numbers: `DefaultPreprocessor._sample_foreground_locations` and `ZScoreNormalization`.
 SEED, MOST_LOCATIONS, LEAST_SHARE, SMALLEST_DEVIATION = 1234, 10000, 0.01, 1e-8

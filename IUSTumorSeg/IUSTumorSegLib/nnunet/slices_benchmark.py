@@ -24,10 +24,10 @@ from ..jobs.progress import Progress, silent
 from ..slices.cut import SliceSelection, cut_slices
 from .fingerprint import write_fingerprint
 from .packed_dataset import PackedDataset, write_pack, write_table
-from .planning import data_fingerprint
 from .preprocessing import SLICES_PER_PACK, short_way_agrees
 from .raw_dataset import SliceFiles, list_slices, make_image_folders, write_dataset_json, write_pair
 from .slice_preprocessing import Preprocessor, same_slice
+from .training_record import data_fingerprint
 
 COHORT = 105_000
 SIDE, TUMOR_VOXELS, SPACINGS_MM = 300, 60, (0.18, 0.20, 0.22)

@@ -51,10 +51,10 @@ def window_of(data: "torch.Tensor", patch: Sequence[int]) -> Window:
     return Window(tiles, places, tuple(padded.shape[1:]), (slice(None), *inside[1:]), size)
 
 
-def put_together(window: Window, tile_logits: "torch.Tensor", shift: "torch.Tensor | None" = None) -> "torch.Tensor":
+def put_together(window: Window, tile_logits: "torch.Tensor", shift: float = 0.0) -> "torch.Tensor":
     """The slice's logits, shape (classes, 1, rows, columns) in half precision, from those of its tiles.
 
-    `tile_logits` is float32 of shape (n, classes, *patch); `shift`, shape (classes,), is added to it.
+    `tile_logits` is float32 of shape (n, classes, *patch); `shift` is added to all of it.
     """
     import torch
     from nnunetv2.inference.sliding_window_prediction import compute_gaussian
@@ -65,7 +65,7 @@ def put_together(window: Window, tile_logits: "torch.Tensor", shift: "torch.Tens
     logits = torch.zeros((tile_logits.shape[1], *window.shape), dtype=torch.half)
     weight_sums = torch.zeros(window.shape, dtype=torch.half)
     for place, tile in zip(window.places, tile_logits, strict=True):
-        shifted = tile if shift is None else tile + shift[:, None, None]
+        shifted = tile + shift if shift else tile
         logits[place] += shifted * weights
         weight_sums[place[1:]] += weights
     torch.div(logits, weight_sums, out=logits)

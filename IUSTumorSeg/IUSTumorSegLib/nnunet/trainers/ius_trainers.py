@@ -1,12 +1,18 @@
 """Trainers for ultrasound slices, with nnU-Net 2.8's signature: (plans, configuration, fold, dataset_json, device)."""
 
+import errno
 import importlib.util
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerDA5 import nnUNetTrainerDA5
+
+# Less than any checkpoint takes.
+FULL_BELOW_BYTES = 8 << 20
 
 
 class CheckpointsEachEpoch(nnUNetTrainer):
@@ -37,7 +43,15 @@ class CheckpointsEachEpoch(nnUNetTrainer):
     def save_checkpoint(self, filename: str) -> None:
         """Write the checkpoint under another name first; nothing where checkpoints are disabled."""
         partial = Path(f"{filename}.partial")
-        super().save_checkpoint(str(partial))
+        try:
+            super().save_checkpoint(str(partial))
+        except (OSError, RuntimeError) as error:
+            # torch does not say why it could not write; without the half file the disk would seem to have room.
+            full = shutil.disk_usage(partial.parent).free < FULL_BELOW_BYTES
+            partial.unlink(missing_ok=True)
+            if full:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), filename) from error
+            raise
         if partial.exists():
             partial.replace(filename)
 
