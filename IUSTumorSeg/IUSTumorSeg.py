@@ -21,6 +21,7 @@ from IUSTumorSegLib.scene.logic import IUSTumorSegSceneLogic
 from IUSTumorSegLib.widgets.comparison_panel import ComparisonPanel
 from IUSTumorSegLib.widgets.job_panel import JobPanel
 from IUSTumorSegLib.widgets.parameter_gui import connect_gui
+from IUSTumorSegLib.widgets.review_panel import ReviewPanel
 from IUSTumorSegLib.widgets.tool_tips import enable_or_say_why
 from IUSTumorSegLib.widgets.torch_installation import offer_torch_installation, torch_is_installed
 from IUSTumorSegLib.widgets.verdict_panel import VerdictPanel
@@ -93,6 +94,8 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.jobPanelPlace.layout().addWidget(self.jobPanel.widget)
         self.verdictPanel = VerdictPanel(self.ui)
         self.comparisonPanel = ComparisonPanel(self.ui, self.onModeChosen)
+        self.reviewPanel = ReviewPanel(self.jobPanel, self.stopComparing)
+        self.ui.reviewPlace.layout().addWidget(self.reviewPanel.widget)
         self.ui.propagatedLabel.visible = False
         self._connect()
         self.initializeParameterNode()
@@ -110,19 +113,23 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self) -> None:
         self.jobPanel.close()
         self.comparisonPanel.stop()
+        self.reviewPanel.close()
         self.setParameterNode(None)
         self.removeObservers()
 
     def enter(self) -> None:
         self.initializeParameterNode()
+        self.reviewPanel.enter()
 
     def exit(self) -> None:
         self.stopComparing()
+        self.reviewPanel.exit()
         self.setParameterNode(None)
 
     def onSceneStartClose(self, caller=None, event=None) -> None:
         self.jobPanel.close()
         self.stopComparing()
+        self.reviewPanel.scene_closing()
         self.ui.propagatedLabel.visible = False
         self.setParameterNode(None)
 
@@ -232,6 +239,7 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.startComparing()
 
     def startComparing(self) -> None:
+        self.reviewPanel.release_views()
         self._compared = self.chosenNodes()
         try:
             with slicer.util.tryWithErrorDisplay(_("The images could not be compared.")):

@@ -12,7 +12,7 @@ import vtk  # noqa: E402
 from IUSTumorSegLib.images.geometry import ijk_to_ras, transform_points  # noqa: E402
 from IUSTumorSegLib.registration.adjustment import adjusted, adjustment_between  # noqa: E402
 from IUSTumorSegLib.registration.transform_files import read_transform  # noqa: E402
-from IUSTumorSegLib.scene.adjustment import Adjustment, refinement_request  # noqa: E402
+from IUSTumorSegLib.scene.adjustment import refinement_request  # noqa: E402
 from IUSTumorSegLib.scene.nodes import ijk_to_world, matrix_of, set_matrix, vtk_matrix  # noqa: E402
 from IUSTumorSegLib.scene.offscreen import OffscreenSliceView  # noqa: E402
 from IUSTumorSegLib.scene.pose_handle import PoseHandle, adjustment_frame  # noqa: E402

@@ -6,11 +6,9 @@ from typing import Annotated
 import typer
 
 from ..version import VERSION
-from . import benchmark_predict as _benchmark_predict  # noqa: F401 - adds its command
-from . import benchmark_repeatability as _benchmark_repeatability  # noqa: F401 - adds its command
-from . import benchmark_review as _benchmark_review  # noqa: F401 - adds its command
-from . import benchmark_slices as _benchmark_slices  # noqa: F401 - adds its command
-from .benchmark import app as benchmark_app
+from .benchmarks import app as benchmark_app
+from .experiment import app as experiment_app
+from .experiment import print_trained, size_of
 from .study_import import app as study_app
 from .terminal import names, numbers, run
 
@@ -19,6 +17,7 @@ app = typer.Typer(
     help="MRI-ultrasound registration and brain-tumour segmentation on intra-operative ultrasound. No medical device.",
 )  # fmt: skip
 app.add_typer(benchmark_app, name="benchmark")
+app.add_typer(experiment_app, name="experiment")
 app.add_typer(study_app, name="study")
 
 JsonProgressOption = Annotated[
@@ -167,7 +166,9 @@ def export(
         print_export(result)
 
 
-@app.command(epilog="Example: `iustumorseg train --dataset 501 --raw nnUNet_raw --out networks --devices cuda:0,cuda:1`")
+@app.command(
+    epilog="Example: `iustumorseg train --dataset 501 --raw nnUNet_raw --out networks --devices cuda:0,cuda:1`"
+)
 def train(
     dataset: Annotated[str, typer.Option(help="Number or name of the data set.")],
     raw: Annotated[Path, typer.Option(help="Folder nnUNet_raw.")],
@@ -180,7 +181,8 @@ def train(
     ] = "nnUNetTrainerWithESandDA5",
     epochs: Annotated[int | None, typer.Option(help="Epochs; the trainer's own number if left out.")] = None,
     devices: Annotated[
-        str, typer.Option("--devices", "--device", help="auto, cpu, cuda, or GPUs such as cuda:0,cuda:1: a fold on each.")
+        str,
+        typer.Option("--devices", "--device", help="auto, cpu, cuda, or GPUs such as cuda:0,cuda:1: a fold on each."),
     ] = "auto",
     batch_size: Annotated[int | None, typer.Option(help="Slices a batch; as planned if left out.")] = None,
     patch_size: Annotated[str, typer.Option(help="Rows and columns, as 256,256; as planned if left out.")] = "",
@@ -194,13 +196,13 @@ def train(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a training that was begun.")] = False,
     memory_check: Annotated[
-        bool, typer.Option("--memory-check/--no-memory-check", help="Refuse what the GPU's free memory is too small for.")
+        bool,
+        typer.Option("--memory-check/--no-memory-check", help="Refuse what the GPU's free memory is too small for."),
     ] = True,
     json_progress: JsonProgressOption = False,
 ) -> None:
     """Train nnU-Net's 2D configuration on a data set of slices."""
     from ..nnunet.fold_schedule import train_folds
-    from .experiment import print_trained, size_of
 
     patch = size_of(patch_size)
     trained = run(

@@ -28,6 +28,8 @@ def run(work: Callable[[Progress], Result], json_progress: bool) -> Result:
         raise _ending(str(error), EXIT_BAD_INPUT) from error
     except Failed as error:
         raise _ending(str(error), EXIT_FAILED) from error
+    except OSError as error:  # a full disk, a share that went away: the system's own words say which file
+        raise _ending(f"The system refused: {error}.", EXIT_FAILED) from error
     except (Cancelled, KeyboardInterrupt) as error:
         raise _ending("Cancelled.", EXIT_CANCELLED) from error
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -81,13 +81,14 @@ class Job:
         if IS_WINDOWS:
             subprocess.run(["taskkill", "/T", "/F", "/PID", str(self.pid)], capture_output=True, check=False)
         else:
-            _end_group(self._process, grace_s)
+            end_process_group(self.pid, grace_s, lambda: self._process.poll() is None)
+            self._process.wait(5.0)
         self._reader.join(1.0)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            event = _progress_of(line)
+            event = progress_of(line)
             if event is None:
                 self._log.write(line)
                 self._log.flush()
@@ -97,7 +98,8 @@ class Job:
         self._log.close()
 
 
-def _progress_of(line: str) -> dict[str, Any] | None:
+def progress_of(line: str) -> dict[str, Any] | None:
+    """The progress that a line of standard output holds; `None` for any other line."""
     try:
         event = json.loads(line)
     except ValueError:
@@ -105,25 +107,28 @@ def _progress_of(line: str) -> dict[str, Any] | None:
     return event if isinstance(event, dict) and "stage" in event else None
 
 
-def _end_group(process: subprocess.Popen, grace_s: float) -> None:
-    _signal_group(process.pid, signal.SIGTERM)
-    _wait_for_group(process, grace_s)
+def end_process_group(group: int, grace_s: float, leader_runs: Callable[[], bool]) -> None:
+    """End every process of a group (POSIX): asked first, killed after `grace_s`.
+
+    `leader_runs` looks after the group's first process: one that has ended counts as alive until it was waited for.
+    """
+    _signal_group(group, signal.SIGTERM)
+    _wait_for_group(group, grace_s, leader_runs)
     # Also after a polite end: a descendant may have outlived its parent.
-    _signal_group(process.pid, signal.SIGKILL)
-    process.wait(5.0)
-    _wait_for_group(process, 2.0)
+    _signal_group(group, signal.SIGKILL)
+    _wait_for_group(group, 2.0, leader_runs)
 
 
-def _wait_for_group(process: subprocess.Popen, at_most_s: float) -> None:
+def _wait_for_group(group: int, at_most_s: float, leader_runs: Callable[[], bool]) -> None:
     deadline = time.monotonic() + at_most_s
-    while _group_lives(process) and time.monotonic() < deadline:
+    while _group_lives(group, leader_runs) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
-def _group_lives(process: subprocess.Popen) -> bool:
-    process.poll()
+def _group_lives(group: int, leader_runs: Callable[[], bool]) -> bool:
+    leader_runs()
     try:
-        os.killpg(process.pid, 0)
+        os.killpg(group, 0)
     except ProcessLookupError:
         return False
     return True

@@ -16,6 +16,7 @@ TASKS = {
     "propagate": "IUSTumorSegLib.labels.propagate_files:propagate_files",
     "export": "IUSTumorSegLib.slices.export:export_slices",
     "train": "IUSTumorSegLib.nnunet.training:train_network",
+    "train-folds": "IUSTumorSegLib.nnunet.fold_schedule:train_folds",
     "predict": "IUSTumorSegLib.nnunet.prediction:predict_files",
     "evaluate": "IUSTumorSegLib.evaluation.evaluate_files:evaluate_files",
     "study-import": "IUSTumorSegLib.datasets.import_dataset:import_dataset",

@@ -49,9 +49,7 @@ def cut_off_views(dataset: Path, cut_offs_mm2: Sequence[float]) -> list[View]:
     if not wanted or wanted[0] < written:
         found = ", ".join(f"{area:g}" for area in wanted) or "none"
         raise BadInput(f"area cut-offs from the export's lowest, {written:g} mm²", found, "export with a lower one")
-    return [
-        _view(f"{area:g} mm2", splits, {item.name for item in slices if _has_area(item, area)}) for area in wanted
-    ]
+    return [_view(f"{area:g} mm2", splits, {item.name for item in slices if _has_area(item, area)}) for area in wanted]
 
 
 def label_source_views(dataset: Path, min_area_mm2: float) -> list[View]:
@@ -63,7 +61,9 @@ def label_source_views(dataset: Path, min_area_mm2: float) -> list[View]:
         names = {item.name for item in large if item.label_source in sources}
         if not names:
             known = ", ".join(sorted({item.label_source for item in slices}))
-            raise BadInput(f"slices with labels from {name} ({', '.join(sources)})", known, "export both kinds of cases")
+            raise BadInput(
+                f"slices with labels from {name} ({', '.join(sources)})", known, "export both kinds of cases"
+            )
         views.append(_view(name, splits, names))
     return views
 
@@ -84,7 +84,9 @@ def slices_of_test_set(test: Path, training: Path) -> list[ReferenceSlice]:
     """All slices of the data set `test`; `BadInput` where an image of it is trained on."""
     manifest = test / MANIFEST_FILE
     if not manifest.is_file():
-        raise BadInput(f"a test set with its {MANIFEST_FILE}, which tells patients apart", f"none in {test}", "export it")
+        raise BadInput(
+            f"a test set with its {MANIFEST_FILE}, which tells patients apart", f"none in {test}", "export it"
+        )
     files = list_slices(test)
     trained_on = {_sha256(item.images[0]) for item in list_slices(training).values()}
     if leaked := next((name for name, item in files.items() if _sha256(item.images[0]) in trained_on), None):

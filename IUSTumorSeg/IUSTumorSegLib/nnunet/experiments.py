@@ -7,7 +7,7 @@ cluster, and tested; `experiment_scores` makes the table. Started again after an
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -239,64 +239,71 @@ def _train_all(
     experiment: _Experiment, requests: Mapping[str, Sequence[TrainingRequest]], progress: Progress, start: Start
 ) -> dict[str, str]:
     """Train what is not trained yet; returns the sentence of each view of which a fold failed."""
-    left = [
-        (name, replace(request, resume=has_begun(request)))
-        for name, of_view in requests.items()
-        for request in of_view
-        if not is_complete(read_record(request.fold_folder), request.epochs)
-    ]
-    total = sum(map(len, requests.values()))
-    progress("models", total - len(left), total, f"{total - len(left)} of {total} networks are trained")
-    if not left:
-        return {}
-    here = experiment.where == Where()
-    each = _trained_here if here else _trained_on_cluster
-    failed = {}
-    for done, (name, sentence) in enumerate(each(experiment, left, progress, start), start=total - len(left) + 1):
+    name_of = {request: name for name, of_view in requests.items() for request in of_view}
+    left = [r for r in name_of if not is_complete(read_record(r.fold_folder), r.epochs)]
+    done = len(name_of) - len(left)
+    progress("models", done, len(name_of), f"{done} of {len(name_of)} networks are trained")
+    failed: dict[str, str] = {}
+
+    def note(request: TrainingRequest, sentence: str) -> None:
+        nonlocal done
+        done += 1
         if sentence:
-            failed[name] = sentence
-        progress("models", done, total, f"{done} of {total} networks done, of {name} the latest")
+            failed[name_of[request]] = f"fold {request.fold}: {sentence}"
+        text = f"{done} of {len(name_of)} networks done, {name_of[request]} fold {request.fold} the latest"
+        progress("models", done, len(name_of), text)
+
+    if left and experiment.where == Where():
+        _train_here(experiment, left, lambda request: _named(progress, name_of[request], request.fold), note, start)
+    elif left:
+        _train_on_cluster(experiment, left, progress, note, start)
     return failed
 
 
-def _trained_here(
-    experiment: _Experiment, left: Sequence[tuple[str, TrainingRequest]], progress: Progress, start: Start
-) -> Iterator[tuple[str, str]]:
-    """Train in portions of as many as there are devices; yields the model's name and the sentence if it failed."""
-    devices = experiment.training.devices
-    for begin in range(0, len(left), len(devices)):
-        portion = left[begin : begin + len(devices)]
-        for name, request in portion:
-            failed = run_side_by_side([request], devices, False, _named(progress, name), start)
-            yield name, " ".join(failed.values())
+def _train_here(
+    experiment: _Experiment,
+    left: Sequence[TrainingRequest],
+    progress_of: Callable[[TrainingRequest], Progress],
+    note: Callable[[TrainingRequest, str], None],
+    start: Start,
+) -> None:
+    original = {replace(request, resume=has_begun(request)): request for request in left}
+    run_side_by_side(
+        list(original), experiment.training.devices, False,
+        lambda request: progress_of(original[request]), lambda request, text: note(original[request], text), start,
+    )  # fmt: skip
 
 
-def _trained_on_cluster(
-    experiment: _Experiment, left: Sequence[tuple[str, TrainingRequest]], progress: Progress, start: Start
-) -> Iterator[tuple[str, str]]:
+def _train_on_cluster(
+    experiment: _Experiment,
+    left: Sequence[TrainingRequest],
+    progress: Progress,
+    note: Callable[[TrainingRequest, str], None],
+    start: Start,
+) -> None:
     """Train on Dask's workers, a network at a time on each."""
     from distributed import as_completed
 
+    device = experiment.training.devices[0]
     with open_client(experiment.where) as client:
         while not client.nthreads():
             progress("wait", 0, 0, "Waiting for a worker")
             time.sleep(0.5)
-        device = experiment.training.devices[0]
-        name_of = {
-            client.submit(train_one, request, device, start, pure=False): name for name, request in left
-        }
+        request_of = {client.submit(train_one, request, device, start, pure=False): request for request in left}
         try:
-            for future in as_completed(list(name_of), loop=client.loop):
-                yield name_of[future], _sentence_of(future)
+            for future in as_completed(list(request_of), loop=client.loop):
+                note(request_of[future], _sentence_of(future))
         finally:
-            client.cancel(list(name_of))
+            client.cancel(list(request_of))
 
 
 def train_one(request: TrainingRequest, device: str, start: Start) -> str:
     """What a Dask worker does: one training in a child process; returns the sentence of its failure, or nothing."""
+    sentences: list[str] = []
     # A worker that was killed may have left a checkpoint.
     request = replace(request, resume=has_begun(request))
-    return " ".join(run_side_by_side([request], [device], False, silent, start).values())
+    run_side_by_side([request], [device], False, lambda _: silent, lambda _, text: sentences.append(text), start)
+    return sentences[0]
 
 
 def _sentence_of(future: Any) -> str:
@@ -306,8 +313,8 @@ def _sentence_of(future: Any) -> str:
     return future.result() if error is None else str(error) or type(error).__name__
 
 
-def _named(progress: Progress, name: str) -> Progress:
+def _named(progress: Progress, name: str, fold: int | str) -> Progress:
     def tell(stage: str, done: int = 0, total: int = 0, message: str = "", **more: Any) -> None:
-        progress(stage, done, total, f"{name}, {message}", **(more | {"model": name}))
+        progress(stage, done, total, f"{name}, fold {fold}: {message}", **(more | {"model": name}))
 
     return tell

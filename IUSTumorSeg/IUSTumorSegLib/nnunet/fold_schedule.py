@@ -67,10 +67,16 @@ def train_folds(
     for request in waiting:
         check_request(replace(request, device=devices[0]))
         check_begun(request, overwrite)
-    failed = run_side_by_side(waiting, devices, overwrite, progress, start)
+    failed: dict[int | str, str] = {}
+
+    def note(request: TrainingRequest, sentence: str) -> None:
+        if sentence:
+            failed[request.fold] = sentence
+
+    run_side_by_side(waiting, devices, overwrite, lambda request: _of_fold(progress, request.fold), note, start)
     if failed:
         sentences = " ".join(f"Fold {fold}: {sentence}" for fold, sentence in failed.items())
-        raise Failed(f"{len(failed)} of {len(requests)} folds failed, the others are trained. {sentences}")
+        raise Failed(f"{len(failed)} of {len(requests)} folds failed, any others are trained. {sentences}")
     return [trained_network(request) for request in requests]
 
 
@@ -88,34 +94,38 @@ def parse_folds(text: str, count: int) -> list[int | str]:
 
 
 def run_side_by_side(
-    requests: Sequence[TrainingRequest], devices: Sequence[str], overwrite: bool, progress: Progress, start: Start
-) -> dict[int | str, str]:
-    """Do the trainings, one at a time on each device; returns the sentence of each fold that failed."""
+    requests: Sequence[TrainingRequest],
+    devices: Sequence[str],
+    overwrite: bool,
+    progress_of: Callable[[TrainingRequest], Progress],
+    ended: Callable[[TrainingRequest, str], None],
+    start: Start,
+) -> None:
+    """Do the trainings, one at a time on each device; `ended` hears of each with the sentence if it failed, else ""."""
     waiting = list(requests)
-    at_work: dict[str, Any] = {}
-    failed: dict[int | str, str] = {}
+    at_work: dict[str, tuple[TrainingRequest, Any]] = {}
     try:
         while waiting or at_work:
             for device in [name for name in devices if name not in at_work][: len(waiting)]:
                 request = waiting.pop(0)
-                at_work[device] = start(replace(request, device=device), overwrite and not request.resume)
-            for device, training in list(at_work.items()):
-                if not training.tell(_of_fold(progress, training.request.fold)):
+                at_work[device] = request, start(replace(request, device=device), overwrite)
+            for device, (request, training) in list(at_work.items()):
+                if not training.tell(progress_of(request)):
                     del at_work[device]
-                    _note_end(training, failed)
+                    ended(request, _sentence_of_end(training))
             time.sleep(POLL_S)
     finally:
-        _end_all(list(at_work.values()))
-    return failed
+        _end_all([training for _, training in at_work.values()])
 
 
-def _note_end(training: Any, failed: dict[int | str, str]) -> None:
+def _sentence_of_end(training: Any) -> str:
     try:
         training.check_end()
     except Failed as error:
-        failed[training.request.fold] = str(error)
+        return str(error)
     finally:
         training.end()
+    return ""
 
 
 def _end_all(trainings: Sequence[Any]) -> None:

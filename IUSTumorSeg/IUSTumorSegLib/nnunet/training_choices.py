@@ -143,5 +143,3 @@ def memory_sentence(need: MemoryNeed) -> str:
         rows, columns = need.patch_size
         return f"{about} of GPU memory needed, {need.free / GIB:.1f} GiB free: a patch of {rows} x {columns} would fit."
     return f"{about} of GPU memory needed, {need.free / GIB:.1f} GiB free: train on the processor or another machine."
-
-

@@ -44,10 +44,13 @@ def map_on_cores(work: Callable[[Item], Result], items: Iterable[Item], device: 
 
 
 def core_count() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many cores this process may use: what it was given, and no more than `OMP_NUM_THREADS` where that is set.
+
+    A worker beside others is told its share by that variable.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(share)) if share.isdigit() and int(share) else cores
 
 
 def _use_one_core() -> None:

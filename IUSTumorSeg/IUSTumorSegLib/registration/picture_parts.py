@@ -64,7 +64,8 @@ def sector_on_planes(planes: "list[sitk.Image]", sector: "sitk.Image") -> list[n
     """Where the field of view is on each of the planes, boolean."""
     import SimpleITK as sitk
 
-    return [_flat(resample_onto(sector, plane, interpolator=sitk.sitkNearestNeighbor)) > 0 for plane in planes]
+    share = sitk.Cast(sector, sitk.sitkFloat32)
+    return [_flat(resample_onto(share, plane)) > 0.5 for plane in planes]
 
 
 def _flat(thin: "sitk.Image") -> np.ndarray:

@@ -140,7 +140,7 @@ def _verdict(probability: float, features: Mapping[str, float], model: VerdictMo
 
 
 def _reasons(f: Mapping[str, float], verdict: str, probability: float, model: VerdictModel) -> list[str]:
-    doubts = _doubts(f, model)
+    weak, doubts = _weak_signs(f, model), _doubts(f, model)
     if verdict == ACCEPT:
         z = f"{f['lc2_z']:.1f}, {f['thin_lc2_z']:.1f} and {f['mind_z']:.1f}"
         return [
@@ -150,22 +150,29 @@ def _reasons(f: Mapping[str, float], verdict: str, probability: float, model: Ve
         ]
     odds = f"Registrations with such signs were right in about {100 * probability:.0f} % of the calibration cases."
     return [
-        *(doubts or ["No single sign is bad, but together they are weaker than those of right registrations."]),
+        *(weak + doubts or ["No single sign is bad, but together they are weaker than those of right registrations."]),
         odds,
     ]
 
 
-def _doubts(f: Mapping[str, float], model: VerdictModel) -> list[str]:
-    doubts = []
+def _weak_signs(f: Mapping[str, float], model: VerdictModel) -> list[str]:
+    """Signs weaker than those of nine in ten right registrations."""
+    signs = []
     for name, words in (
         ("lc2", "LC2"),
         ("thin_lc2", "LC2 of the thin echoes"),
         ("mind", "The independent measure MIND-SSC"),
     ):
         if f[f"{name}_z"] < model.typical[f"{name}_z"]:
-            doubts.append(f"{words} stands only {f[f'{name}_z']:.1f} standard deviations above poses 6 to 14 mm away.")
+            signs.append(f"{words} stands only {f[f'{name}_z']:.1f} standard deviations above poses 6 to 14 mm away.")
     if f["bootstrap_mm"] > model.typical["bootstrap_mm"]:
-        doubts.append(f"Other draws of the ultrasound's echoes move the pose by {f['bootstrap_mm']:.1f} mm.")
+        signs.append(f"Other draws of the ultrasound's echoes move the pose by {f['bootstrap_mm']:.1f} mm.")
+    return signs
+
+
+def _doubts(f: Mapping[str, float], model: VerdictModel) -> list[str]:
+    """What makes even a strong result doubtful."""
+    doubts = []
     if f["rival_distance_mm"] > 0 and f["rival_gap"] < CLOSE_RIVAL:
         doubts.append(f"The second-best pose, {f['rival_distance_mm']:.0f} mm away, scores nearly the same.")
     if f["overlap"] < POOR_OVERLAP:

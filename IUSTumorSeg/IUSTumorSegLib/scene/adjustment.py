@@ -11,7 +11,6 @@ from ..errors import Failed
 from ..registration.adjustment import adjusted, adjustment_between, distance_mm
 from ..registration.by_hand import keep_adjusted
 from ..registration.following_agreement import FollowingAgreement
-from ..registration.landmarks import Landmarks
 from ..registration.pose_history import BY_HAND, BY_LANDMARKS, BY_LC2, PoseHistory, Step
 from ..registration.registration_files import read_registration
 from ..registration.rigid_landmarks import PairErrors, fit_landmark_pairs, pair_errors

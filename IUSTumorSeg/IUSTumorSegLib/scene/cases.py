@@ -115,7 +115,7 @@ def _unusable_volume(volume: Any, what: str) -> list[str]:
         return [f"Choose {what} first."]
     if volume.GetImageData() is None or min(volume.GetImageData().GetDimensions()) < 2:
         return [f"Choose another volume: '{volume.GetName()}' is not a 3D image."]
-    return _deformed(volume)
+    return deformed(volume)
 
 
 def _missing_mri_label(nodes: CaseNodes) -> list[str]:
@@ -129,7 +129,7 @@ def _unusable_label(labels: Any) -> list[str]:
         empty = labels.GetSegmentation().GetNumberOfSegments() == 0
     else:
         empty = labels.GetImageData() is None
-    return [f"Choose another tumour label: '{labels.GetName()}' is empty."] if empty else _deformed(labels)
+    return [f"Choose another tumour label: '{labels.GetName()}' is empty."] if empty else deformed(labels)
 
 
 def _missing_registration(nodes: CaseNodes) -> list[str]:
@@ -144,7 +144,8 @@ def _missing_us_label(nodes: CaseNodes) -> list[str]:
     return _unusable_label(nodes.us_tumor)
 
 
-def _deformed(node: Any) -> list[str]:
+def deformed(node: Any) -> list[str]:
+    """Why a node that a transform deforms cannot be used; empty where none does."""
     parent = node.GetParentTransformNode()
     if parent is None or parent.IsTransformToWorldLinear():
         return []

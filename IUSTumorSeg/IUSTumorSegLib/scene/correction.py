@@ -1,12 +1,17 @@
 """A case's tumour label on the ultrasound, opened for a person to correct: a copy, until it is saved."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
 import vtk
 
+from ..errors import BadInput
+from ..labels.corrected_label import Correction, note_on_correction, read_corrections, save_corrected_label
+from ..study.case_state import CORRECTED_FILE, PROPAGATED_FILE, propagated_from
+from ..study.reviews import registration_sha256
 from .cases import ROLE_ATTRIBUTE
 from .nodes import array_of, node_to_world
 from .segmentations import SEGMENT_ID, labelmap_from_segmentation, put_tumor, segmentation_from_labelmap
@@ -17,7 +22,8 @@ if TYPE_CHECKING:
 
 CORRECTED_ROLE = "us_tumor_corrected"
 IN_WORK_ROLE = "us_tumor_in_correction"  # no role that an export of the scene's cases would take
-SOURCES = ("corrected", "propagated")
+FILES = {"corrected": CORRECTED_FILE, "propagated": PROPAGATED_FILE}
+SOURCES = tuple(FILES)
 
 
 def reason_not_to_correct(case: ReviewCase) -> str:
@@ -44,6 +50,7 @@ class LabelCorrection:
         )
         self.node.SetAttribute(ROLE_ATTRIBUTE, IN_WORK_ROLE)
         self._geometry = _geometry_of(self.node)
+        self._is_left = False
         segmentation = self.node.GetSegmentation()
         events = (slicer.vtkSegmentation.SourceRepresentationModified, slicer.vtkSegmentation.SegmentRemoved)
         self._tags = [(segmentation, segmentation.AddObserver(event, self._on_event)) for event in events]
@@ -55,7 +62,10 @@ class LabelCorrection:
 
     def is_changed(self) -> bool:
         """Whether the label differs from what it came from, or from what was saved last."""
-        return self.is_there and not np.array_equal(_voxels(self.label()), _voxels(self._before))
+        if not self.is_there:
+            return False
+        label = self.label()  # a name of its own: the view of its voxels does not keep it alive
+        return not np.array_equal(_voxels(label), _voxels(self._before))
 
     def is_on_its_grid(self) -> bool:
         """Whether the segmentation still has the geometry, and the place in the world, that it was opened with."""
@@ -68,9 +78,27 @@ class LabelCorrection:
         self.node.GetDisplayNode().SetAllSegmentsVisibility(True)
         return labelmap_from_segmentation(self.node, self.us)
 
+    def save(self, reviewer: str, seconds: float) -> tuple[Correction, Any]:
+        """Write the label and its record into the case's folder, and show it as the case's corrected label.
+
+        Returns the record, and the node of the corrected label where there had been none. Raises `BadInput` and `Failed`
+        as `save_corrected_label` does, and `BadInput` where the segmentation has another geometry by now.
+        """
+        folder = self.case.folder
+        assert folder is not None
+        if not self.is_on_its_grid():
+            raise BadInput(
+                "the geometry with which the label was opened", "another one",
+                "discard, and correct without changing the segmentation's geometry or transform",
+            )  # fmt: skip
+        label = self.label()
+        source, sha256 = FILES[self.came_from], registration_of_label(folder, self.came_from)
+        record = save_corrected_label(label, folder, source, sha256, reviewer, seconds)
+        return record, self.saved(label)
+
     def saved(self, label: "sitk.Image") -> Any:
         """Show `label` as the case's corrected label; returns its node where there had been none."""
-        self._before = label
+        self._before, self.came_from = label, "corrected"
         if "corrected" in self.case.labels:
             put_tumor(self.case.labels["corrected"], label, self.us)
             return None
@@ -79,15 +107,18 @@ class LabelCorrection:
         self.case.labels["corrected"] = made
         return made
 
-    def leave_in_scene(self) -> None:
-        """Stop watching, and leave the copy to the user as a segmentation of the scene."""
+    def leave_in_scene(self) -> str:
+        """Stop watching, and leave the copy to the user as a segmentation of the scene; returns its name."""
         self._release()
         self.node.SetName(f"{self.case.name} label, corrected but not saved")
+        self._is_left = True
+        return self.node.GetName()
 
     def close(self) -> None:
-        """Take the copy out of the scene. Harmless when done twice."""
+        """Take the copy out of the scene, unless it was left there. Harmless when done twice."""
         self._release()
-        remove_segmentation(self.node)
+        if not self._is_left:
+            remove_segmentation(self.node)
 
     def _release(self) -> None:
         for segmentation, tag in self._tags:
@@ -96,6 +127,19 @@ class LabelCorrection:
 
     def _on_event(self, caller: Any, event: str) -> None:
         self._changed()
+
+
+def registration_of_label(folder: Path, came_from: str) -> str:
+    """The hash of the registration that brought a label of the case's folder to the ultrasound; empty if not known."""
+    if came_from == "propagated":
+        return propagated_from(folder)
+    corrections = read_corrections(folder)
+    return corrections[-1].registration_sha256 if corrections else ""
+
+
+def note_on_case(case: ReviewCase) -> str:
+    """What is to be said of the case's corrected label; empty where there is none, or no folder."""
+    return "" if case.folder is None else note_on_correction(case.folder, registration_sha256(case.folder))
 
 
 def remove_segmentation(node: Any) -> None:

@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from ..atomic_files import write_json_atomic
 from ..errors import BadInput
-from .cases import ROLE_ATTRIBUTE, CaseNodes, find_registration
-from .nodes import image_from_volume
+from .cases import ROLE_ATTRIBUTE, CaseNodes, deformed, find_registration
+from .nodes import image_from_volume, voxels_of
 from .registration_nodes import pose_before_registration, verdict_on
 from .segmentations import labelmap_from_segmentation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import SimpleITK as sitk
+
+    from ..nnunet.memory_estimate import Gpu
+    from ..nnunet.training_choices import TrainingChoices
 
 LABEL_SOURCES = {"us_tumor_from_mri": "mri", "us_tumor_corrected": "corrected"}
 DRAWN_ON_ULTRASOUND = "us"
 MOST_FOLDS = 5  # as nnU-Net divides by default
+PROBABILITY_FILE = "us_tumor_probability.nii.gz"
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,78 @@ def export_request(
         "folds": min(MOST_FOLDS, len(cases)),
     }
     return JobRequest(_write_request("export", arguments, folder), Path(out))
+
+
+def training_request(choices: "TrainingChoices", gpus: "Sequence[Gpu]", folder: Path) -> JobRequest:
+    """The request in `folder` to train as chosen; its result is the model's folder. `gpus` as the driver shows them."""
+    from ..nnunet.training_choices import request_of, task_arguments
+
+    request = _write_request("train-folds", task_arguments(choices, gpus), Path(folder))
+    return JobRequest(request, request_of(choices).model_folder)
+
+
+@dataclass(frozen=True)
+class PredictionWishes:
+    """How a volume shall be segmented; `smallest` in mm³, of a volume of one slice in mm²."""
+
+    directions: tuple[str, ...] = ("i", "j", "k")
+    folds: tuple[str, ...] | None = None
+    mirroring: bool = False
+    precision: str = "auto"
+    device: str = "auto"
+    smallest: float = 0.0
+
+
+def prediction_request(us: Any, model: Path, wishes: PredictionWishes, folder: Path) -> JobRequest:
+    """Write the volume node `us` into `folder`, with the request to segment it; its result is the label's file.
+
+    A volume of one slice is written as the 2D image that it is. `PROBABILITY_FILE` lies beside the label.
+    """
+    folder = Path(folder)
+    is_2d = is_one_slice(us)
+    _write(_flat_image(us) if is_2d else image_from_volume(us), folder / "us.nrrd")
+    label = folder / "prediction" / "us_tumor.nii.gz"
+    arguments: dict[str, Any] = {
+        "model": str(model),
+        "input": str(folder / "us.nrrd"),
+        "out": str(label),
+        "probabilities": True,
+        "directions": list(wishes.directions),
+        "folds": None if wishes.folds is None else list(wishes.folds),
+        "mirroring": wishes.mirroring,
+        "precision": wishes.precision,
+        "device": wishes.device,
+        "min_component_mm2" if is_2d else "min_component_mm3": wishes.smallest,
+    }
+    return JobRequest(_write_request("predict", arguments, folder), label)
+
+
+def is_one_slice(volume: Any) -> bool:
+    """Whether a volume node holds a 2D image."""
+    return 1 in volume.GetImageData().GetDimensions()
+
+
+def reasons_not_to_segment(us: Any) -> list[str]:
+    """Why a volume node cannot be segmented, as sentences that say what to do; empty if it can."""
+    if us is None:
+        return ["Choose an ultrasound volume or image first."]
+    data = us.GetImageData()
+    if data is None or sum(number > 1 for number in data.GetDimensions()) < 2:
+        return [f"Choose another volume: '{us.GetName()}' holds no image."]
+    if data.GetNumberOfScalarComponents() != 1:
+        return [f"Convert '{us.GetName()}' to grey first (Vector to Scalar Volume module): it is coloured."]
+    return deformed(us)
+
+
+def _flat_image(us: Any) -> "sitk.Image":
+    """The one slice of a volume node as a 2D image with its spacing; where it lies is the node's matter."""
+    import SimpleITK as sitk
+
+    sizes = us.GetImageData().GetDimensions()
+    image = sitk.GetImageFromArray(voxels_of(us).squeeze())
+    # With axes of one voxel only taken out, what is left stays in order.
+    image.SetSpacing([mm for mm, number in zip(us.GetSpacing(), sizes, strict=True) if number > 1])
+    return image
 
 
 def mri_label(nodes: CaseNodes) -> "sitk.Image":

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
+import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
 from ..errors import BadInput
 from .cases import ROLE_ATTRIBUTE, nodes_of_class
 from .display import COLORS, TUMOR_TERMINOLOGY, show_as_contour
-from .nodes import array_of, image_from_volume, load_volume, voxels_of
+from .nodes import voxels_of
 from .segmentations import BINARY_LABELMAP, oriented_mask
 
 if TYPE_CHECKING:
@@ -68,14 +69,14 @@ def put_prediction(scene: Any, label: "sitk.Image", us: Any, model: str, labels:
     return PredictionNodes(labelmap, segmentation)
 
 
-def find_prediction(scene: Any, us: Any, model: str) -> PredictionNodes | None:
-    """What `put_prediction` made of this volume node with this model, or None."""
+def find_prediction(scene: Any, us: Any, model: str | None) -> PredictionNodes | None:
+    """What `put_prediction` made of this volume node with this model (any where None), or None."""
     if us is None:
         return None
     for node in nodes_of_class(scene, "vtkMRMLSegmentationNode"):
         if (
             node.GetAttribute(ROLE_ATTRIBUTE) == ROLE
-            and node.GetAttribute(MODEL_ATTRIBUTE) == model
+            and model in (None, node.GetAttribute(MODEL_ATTRIBUTE))
             and node.GetNodeReferenceID(US_REFERENCE) == us.GetID()
         ):
             return prediction_of(node)
@@ -100,18 +101,153 @@ def remove_prediction(scene: Any, us: Any, model: str) -> None:
 
 
 def load_probability(segmentation: Any, path: Path) -> Any:
-    """The file of tumour probabilities (0 to 1) as a volume node under the prediction, hidden; the same if called again."""
+    """The file of tumour probabilities (0 to 1) as a hidden volume node on the prediction's geometry.
+
+    The same node if called again. Raises `BadInput` where the prediction's volume is gone or has another size.
+    """
+    import SimpleITK as sitk
+
     prediction = prediction_of(segmentation)
     if prediction.probability is not None:
         return prediction.probability
-    scene, us = segmentation.GetScene(), segmentation.GetNodeReference(US_REFERENCE)
-    volume = load_volume(scene, path, f"{segmentation.GetName()} (probability)")
-    if us is not None:
-        _check_size(volume.GetImageData().GetDimensions(), us)
-        matrix = slicer.vtkMRMLScalarVolumeNode.__name__ and _own_matrix(us)
-        volume.SetIJKToRASMatrix(matrix)
-        volume.SetAndObserveTransformNodeID(us.GetTransformNodeID())
+    us = segmentation.GetNodeReference(US_REFERENCE)
+    if us is None:
+        raise BadInput("the predicted volume in the scene", "it is gone", "segment it again")
+    voxels = _voxels(sitk.ReadImage(str(path), sitk.sitkFloat32), us)
+    name = f"{segmentation.GetName()} (probability)"
+    volume = _volume(segmentation.GetScene(), "vtkMRMLScalarVolumeNode", voxels, us, name)
     volume.SetHideFromEditors(True)
     volume.SetAttribute(ROLE_ATTRIBUTE, ROLE)
     segmentation.SetNodeReferenceID(PROBABILITY_REFERENCE, volume.GetID())
     return volume
+
+
+def reasons_against_threshold(segmentation: Any) -> list[str]:
+    """Why a prediction cannot be made anew by a threshold, as sentences; empty if it can."""
+    if segmentation is None:
+        return ["Segment an ultrasound volume first."]
+    if segmentation.GetSegmentation().GetNumberOfSegments() != 1:
+        return ["The model tells several classes apart: one threshold does not divide them."]
+    return []
+
+
+class ProbabilityThreshold:
+    """Makes a prediction's one segment, and its labelmap, anew by a threshold on its probabilities.
+
+    Only the box in which some probability reaches `LOWEST_THRESHOLD` is ever looked at, so that it follows a slider.
+    """
+
+    def __init__(self, segmentation: Any) -> None:
+        self.segmentation = segmentation
+        self._nodes = prediction_of(segmentation)
+        self._us = segmentation.GetNodeReference(US_REFERENCE)
+        probability = voxels_of(self._nodes.probability)
+        self._box = _box_above(probability, LOWEST_THRESHOLD)
+        self._inside = np.ascontiguousarray(probability[self._box])
+        self._had_surface = False
+
+    def apply(self, threshold: float, smallest: float = 0.0) -> None:
+        """Label what is more probably tumour than `threshold` (`LOWEST_THRESHOLD` to 1).
+
+        Connected parts below `smallest` are left out, in mm³, of a volume of one slice in mm².
+        """
+        label = (self._inside > threshold).view(np.uint8)
+        if smallest > 0:
+            label = self._without_small(label, smallest)
+        # Slicer drops the surface once its labelmap has changed.
+        self._had_surface |= self.segmentation.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE)
+        self._put_segment(label)
+        self._put_labelmap(label)
+
+    def update_surface(self) -> None:
+        """Make the surface in the 3D views anew, where there was one: too slow to follow a slider."""
+        if self._had_surface:
+            self.segmentation.CreateClosedSurfaceRepresentation()
+            self._had_surface = False
+
+    def _without_small(self, label: np.ndarray, smallest: float) -> np.ndarray:
+        from ..nnunet.components import without_small_components
+
+        size_mm = [
+            mm
+            for mm, number in zip(self._us.GetSpacing(), self._us.GetImageData().GetDimensions(), strict=True)
+            if number > 1
+        ]
+        return without_small_components(label, size_mm, smallest)
+
+    def _put_segment(self, label: np.ndarray) -> None:
+        segment = self.segmentation.GetSegmentation().GetNthSegment(0)
+        image = segment.GetRepresentation(BINARY_LABELMAP)
+        extent = [edge for part in reversed(self._box) for edge in (part.start, part.stop - 1)]
+        scalars = numpy_to_vtk(label.ravel(), deep=True)
+        image.SetExtent(*extent)
+        image.GetPointData().SetScalars(scalars)
+        image.Modified()
+
+    def _put_labelmap(self, label: np.ndarray) -> None:
+        labelmap = self._nodes.labelmap
+        if labelmap is None:
+            return
+        voxels_of(labelmap)[self._box] = label
+        labelmap.GetImageData().GetPointData().GetScalars().Modified()
+        labelmap.GetImageData().Modified()
+
+
+def _box_above(voxels: np.ndarray, lowest: float) -> tuple[slice, ...]:
+    """The smallest box [k, j, i] that holds every voxel above `lowest`; one voxel where there is none."""
+    above = voxels > lowest
+    box = []
+    for axis in range(3):
+        filled = np.flatnonzero(above.any(axis=tuple(other for other in range(3) if other != axis)))
+        box.append(slice(int(filled[0]), int(filled[-1]) + 1) if filled.size else slice(0, 1))
+    return tuple(box)
+
+
+def _voxels(image: "sitk.Image", us: Any) -> np.ndarray:
+    """The image's voxels in the shape [k, j, i] of a volume node; a 2D image fits a volume of one slice."""
+    import SimpleITK as sitk
+
+    shape = tuple(reversed(us.GetImageData().GetDimensions()))
+    voxels = sitk.GetArrayFromImage(image)
+    if [n for n in voxels.shape if n > 1] != [n for n in shape if n > 1]:
+        raise BadInput(
+            f"'{us.GetName()}' as it was when the prediction began",
+            "another number of voxels",
+            "segment it again",
+        )
+    return voxels.reshape(shape)
+
+
+def _labelmap(scene: Any, classes: np.ndarray, us: Any, name: str) -> Any:
+    labelmap = _volume(scene, "vtkMRMLLabelMapVolumeNode", classes.astype(np.uint8), us, name)
+    labelmap.CreateDefaultDisplayNodes()
+    return labelmap
+
+
+def _volume(scene: Any, node_class: str, voxels: np.ndarray, us: Any, name: str) -> Any:
+    """A volume node of that class with these voxels [k, j, i] and the geometry of `us`, parent transform included."""
+    data = vtk.vtkImageData()
+    data.SetDimensions(*reversed(voxels.shape))
+    data.GetPointData().SetScalars(numpy_to_vtk(voxels.ravel(), deep=True))
+    matrix = vtk.vtkMatrix4x4()
+    us.GetIJKToRASMatrix(matrix)
+    volume = scene.AddNewNodeByClass(node_class, name)
+    volume.SetIJKToRASMatrix(matrix)
+    volume.SetAndObserveImageData(data)
+    volume.SetAndObserveTransformNodeID(us.GetTransformNodeID())
+    return volume
+
+
+def _add_segments(segmentation: Any, classes: np.ndarray, us: Any, labels: Mapping[str, int]) -> None:
+    """A segment for each class but the background; a class of one mask that nothing holds stays as an empty segment."""
+    others = iter(OTHER_COLORS * len(labels))
+    known = {name: value for name, value in labels.items() if isinstance(value, int) and value > 0}
+    for name, value in (known or {"tumor": 1}).items():
+        is_tumor = name.lower() in TUMOR_NAMES or len(known) <= 1
+        segment = slicer.vtkSegment()
+        segment.SetName(f"{name.capitalize()} (predicted)")
+        segment.SetColor(*(COLORS[ROLE] if is_tumor else next(others)))
+        if is_tumor:
+            segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), TUMOR_TERMINOLOGY)
+        segment.AddRepresentation(BINARY_LABELMAP, oriented_mask(classes == value, us))
+        segmentation.GetSegmentation().AddSegment(segment, name)

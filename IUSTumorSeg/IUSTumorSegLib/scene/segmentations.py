@@ -109,12 +109,12 @@ def _tumor_segment(inside: np.ndarray, reference: Any, role: str) -> Any:
     segment.SetName("Tumor")
     segment.SetColor(*COLORS[role])
     segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), TUMOR_TERMINOLOGY)
-    segment.AddRepresentation(BINARY_LABELMAP, _oriented_image(inside, reference))
+    segment.AddRepresentation(BINARY_LABELMAP, oriented_mask(inside, reference))
     return segment
 
 
-def _oriented_image(inside: np.ndarray, reference: Any) -> Any:
-    """The filled part of a mask [k, j, i], in the frame of the reference's own coordinates."""
+def oriented_mask(inside: np.ndarray, reference: Any) -> Any:
+    """The filled part of a mask [k, j, i] on a volume node's grid, in the frame of the node's own coordinates."""
     matrix = vtk.vtkMatrix4x4()
     reference.GetIJKToRASMatrix(matrix)
     data = slicer.vtkOrientedImageData()

@@ -7,7 +7,7 @@ needs more than its share is ended and started anew, and its case tried again.
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ MEMORY_PER_WORKER = 4 << 30  # a registration of RESECT's largest volumes, with 
 MEMORY_FOR_WORKERS = 0.9  # of the machine's; the rest is the system's and the command's own
 CONNECT_S = 20
 START_TRIES = 3
+CLOSE_S = 2
 KILLS_ALLOWED = 3  # workers that one case may cost
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -117,7 +118,7 @@ def _local_cluster(workers: int) -> Iterator["LocalCluster"]:
             _kill_workers(cluster)
             raise
         finally:
-            cluster.close(timeout=2)
+            _close(cluster)
 
 
 def _started(workers: int) -> "LocalCluster":
@@ -166,7 +167,15 @@ def _connected(place: Any) -> Iterator["Client"]:
     try:
         yield client
     finally:
-        client.close(timeout=2)
+        with suppress(TimeoutError, OSError):  # of a scheduler that is gone
+            client.close(timeout=CLOSE_S)
+
+
+def _close(cluster: "LocalCluster") -> None:
+    try:
+        cluster.close(timeout=CLOSE_S)
+    except (TimeoutError, OSError):  # a busy machine, or a worker that was killed just now
+        _kill_workers(cluster)
 
 
 def _kill_workers(cluster: "LocalCluster") -> None:

@@ -13,10 +13,14 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..errors import BadInput, Failed
-from ..jobs.child_process import Job, start_job
+from ..jobs.child_process import start_job
 
 if TYPE_CHECKING:
+    from ..jobs.child_process import Job
+    from ..jobs.detached_job import DetachedJob
     from ..scene.job_files import JobRequest
+
+    AnyJob = Job | DetachedJob
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2]
 INTERPRETER = "PythonSlicer"
@@ -43,17 +47,22 @@ def job_environment() -> dict[str, str]:
 class JobPanel:
     """Runs one request at a time and shows how it goes.
 
-    `changed` is called whenever a job starts or ends, so that the module can enable its buttons.
+    `changed` is called whenever a job starts or ends, so that the module can enable its buttons; `heard` with the steps of
+    progress since the last time, after they are shown.
     """
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, changed: Callable[[], None], heard: Callable[[list[dict[str, Any]]], None] | None = None
+    ) -> None:
         self.widget = slicer.util.loadUI(str(MODULE_FOLDER / "Resources" / "UI" / "JobPanel.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self._changed = changed
-        self._what = ""
+        self._heard = heard
+        self._what = self._if_cancelled = ""
         self._take_over: Callable[[Path], str] = str
-        self._folder = self._result = Path()
-        self._job: Job | None = None
+        self._folder: Path | None = None
+        self._result = Path()
+        self._job: AnyJob | None = None
         self._preparing = False
         self._cancelling: threading.Thread | None = None
         self._log_size = 0
@@ -73,20 +82,29 @@ class JobPanel:
         """The process number of the running job, which is also its group's."""
         return self._job.pid if self._job is not None else None
 
-    def run(self, what: str, prepare: "Callable[[Path], JobRequest]", take_over: Callable[[Path], str]) -> None:
+    def run(
+        self,
+        what: str,
+        prepare: "Callable[[Path], JobRequest]",
+        take_over: Callable[[Path], str],
+        start: "Callable[[list[str], Path, dict[str, str]], AnyJob]" = start_job,
+        if_cancelled: str = "",
+    ) -> None:
         """Run a task. `what` names it for the user.
 
         `prepare` writes its files into a new folder and returns the request; `take_over` is called with the result of a
         task that succeeded and returns a closing sentence. A task that cannot be prepared is a sentence in the panel.
+        `start` is given the command, a place for the log, and the environment; `if_cancelled` says what is left of a
+        task that was cancelled (nothing, if empty).
         """
         if self.busy:
             return
-        self._what, self._take_over, self._cancelling, self._log_size = what, take_over, None, 0
+        self._expect(what, take_over, if_cancelled)
         self._folder = Path(tempfile.mkdtemp(prefix="IUSTumorSeg-", dir=slicer.app.temporaryPath))
         self._preparing = True
         self._changed()
         try:
-            self._start(prepare)
+            self._start(prepare, start)
         except (BadInput, Failed, OSError) as error:
             self.say(str(error))
         finally:
@@ -94,6 +112,26 @@ class JobPanel:
             if self._job is None:
                 shutil.rmtree(self._folder)
             self._changed()
+
+    def attach(
+        self, what: str, job: "AnyJob", result: Path, take_over: Callable[[Path], str], if_cancelled: str = ""
+    ) -> None:
+        """Show a job that is running already, as if `run` had started it."""
+        if self.busy:
+            return
+        self._expect(what, take_over, if_cancelled)
+        self._folder, self._result, self._job = None, result, job
+        self._show_started(job.log_path)
+        self._timer.start()
+        self._changed()
+
+    def release(self) -> None:
+        """Let go of the job, which goes on without this window."""
+        if self._job is None:
+            return
+        self._job = None
+        self._timer.stop()
+        self._close_job(_("Goes on by itself: {what}").format(what=self._what))
 
     def cancel(self) -> None:
         """Ask the job to end and kill what is left of it after some seconds, while the window goes on."""
@@ -118,13 +156,17 @@ class JobPanel:
         """Show a sentence where a job's state stands."""
         self._show_idle(sentence)
 
-    def _start(self, prepare: "Callable[[Path], JobRequest]") -> None:
+    def _expect(self, what: str, take_over: Callable[[Path], str], if_cancelled: str) -> None:
+        self._what, self._take_over = what, take_over
+        self._if_cancelled = if_cancelled or _("Nothing was changed.")
+        self._cancelling, self._log_size = None, 0
+
+    def _start(self, prepare: "Callable[[Path], JobRequest]", start: "Callable[..., AnyJob]") -> None:
         with slicer.util.WaitCursor():
             request = prepare(self._folder)
         self._result = request.result
-        log_path = self._folder / "log.txt"
-        self._job = start_job(job_command(request.request), log_path, job_environment())
-        self._show_started(log_path)
+        self._job = start(job_command(request.request), self._folder / "log.txt", job_environment())
+        self._show_started(self._job.log_path)
         self._timer.start()
 
     def _poll(self) -> None:
@@ -133,13 +175,16 @@ class JobPanel:
             return
         # A descendant may outlive the job itself: the cancelling is over when it has ended that too.
         running = job.running or (self._cancelling is not None and self._cancelling.is_alive())
-        for event in job.poll():
+        events = job.poll()
+        for event in events:
             self._show_event(event)
+        if events and self._heard is not None:
+            self._heard(events)
         self._show_log(job)
         if not running:
             self._end(job)
 
-    def _end(self, job: Job) -> None:
+    def _end(self, job: "AnyJob") -> None:
         """Whatever the result's taking over does, the panel is idle afterwards."""
         self._job = None
         self._timer.stop()
@@ -151,16 +196,17 @@ class JobPanel:
         finally:
             self._close_job(sentence)
 
-    def _closing_sentence(self, job: Job) -> str:
+    def _closing_sentence(self, job: "AnyJob") -> str:
         if self._cancelling is not None:
-            return _("Cancelled: {what}. Nothing was changed.").format(what=self._what)
+            return _("Cancelled: {what}. {left}").format(what=self._what, left=self._if_cancelled)
         if job.exit_code != 0:
             reason = job.last_message or _("The process ended with code {code}.").format(code=job.exit_code)
             return _("Failed: {what}. {reason} Log: {path}").format(what=self._what, reason=reason, path=job.log_path)
         return self._take_over(self._result)
 
     def _close_job(self, sentence: str) -> None:
-        _remove_images(self._folder)
+        if self._folder is not None:
+            _remove_images(self._folder)
         self._show_idle(sentence)
         self._changed()
 
@@ -191,7 +237,7 @@ class JobPanel:
         count = f" {done}/{total}" if total else ""
         self.ui.jobLogText.appendPlainText(f"[{event['stage']}{count}] {message}")
 
-    def _show_log(self, job: Job) -> None:
+    def _show_log(self, job: "AnyJob") -> None:
         with job.log_path.open(encoding="utf-8", errors="replace") as log:
             log.seek(self._log_size)
             text = log.read()

@@ -4,7 +4,7 @@ import tempfile
 from types import SimpleNamespace
 from typing import Any
 
-from PySide6 import QtCore
+from PySide6 import QtCore, QtWidgets
 from PySide6.QtCore import Signal
 
 from . import real_api
@@ -31,6 +31,7 @@ class Application:
         self._module_manager = ModuleManager()
         self._layout_manager = LayoutManager(logic, scene)
         self.temporaryPath = tempfile.mkdtemp(prefix="slicer-standin-")
+        self._settings = QtCore.QSettings(f"{self.temporaryPath}/settings.ini", QtCore.QSettings.IniFormat)
 
     def __getattr__(self, name: str) -> Any:
         real_api.refuse_unknown_member("slicer.app", name)
@@ -55,6 +56,22 @@ class Application:
 
     def processEvents(self) -> None:
         QtCore.QCoreApplication.processEvents()
+
+    def focusWidget(self) -> Any:
+        """The widget that gets what is typed."""
+        return wrap(QtWidgets.QApplication.focusWidget())
+
+    def installEventFilter(self, listener: Any) -> None:
+        """Every event of the application goes through the filter first."""
+        QtCore.QCoreApplication.instance().installEventFilter(listener)
+
+    def removeEventFilter(self, listener: Any) -> None:
+        """Undo `installEventFilter`."""
+        QtCore.QCoreApplication.instance().removeEventFilter(listener)
+
+    def userSettings(self) -> Any:
+        """The user's settings, in a file of this process."""
+        return wrap(self._settings)
 
     def setOverrideCursor(self, cursor: Any) -> None:
         self.cursor = cursor
@@ -133,7 +150,9 @@ def _slice_widget(slice_node: Any, scene: Any, application_logic: Any) -> Simple
     application_logic.GetSliceLogics().AddItem(logic)
     window, renderer = vtk.vtkRenderWindow(), vtk.vtkRenderer()
     window.AddRenderer(renderer)
-    view = SimpleNamespace(renderWindow=lambda: window, scheduleRender=lambda: None)
+    interactor = vtk.vtkGenericRenderWindowInteractor()
+    interactor.SetRenderWindow(window)
+    view = SimpleNamespace(renderWindow=lambda: window, interactor=lambda: interactor, scheduleRender=lambda: None)
     return SimpleNamespace(
         sliceLogic=lambda: logic, sliceView=lambda: view, mrmlSliceNode=logic.GetSliceNode,
         mrmlSliceCompositeNode=logic.GetSliceCompositeNode,

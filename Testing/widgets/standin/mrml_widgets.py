@@ -146,4 +146,93 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     selectNodeUponCreation = _flag("selectNodeUponCreation")
 
 
-MRML_WIDGETS = {cls.__name__: cls for cls in (qMRMLWidget, qMRMLNodeComboBox)}
+def _editor_flag(name: str) -> Property:
+    """A yes-or-no property of `qMRMLSegmentEditorWidget`."""
+
+    def read(self: "qMRMLSegmentEditorWidget") -> bool:
+        return self._flags.get(name, True)
+
+    def write(self: "qMRMLSegmentEditorWidget", value: bool) -> None:
+        self._flags[name] = value
+
+    return Property(bool, read, write)
+
+
+class qMRMLSegmentEditorWidget(qMRMLWidget):
+    """The Segment Editor without its effects: what it is given, and whether it holds the views and the keys.
+
+    As in the real one, nodes are kept in the parameter node, and none can be set before that.
+    """
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._node: Any = None
+        self._flags: dict[str, bool] = {}
+        self._undo_states = 0
+        self.has_keys = self.observes_views = False
+
+    def setMRMLSegmentEditorNode(self, node: Any) -> None:
+        """Take the parameter node; `None` lets go of it."""
+        self._node = node
+
+    def mrmlSegmentEditorNode(self) -> Any:
+        """The parameter node."""
+        return self._node
+
+    def setSegmentationNode(self, segmentation: Any) -> None:
+        """Edit this segmentation; its first segment is selected."""
+        self._needs_parameter_node(segmentation)
+        self._node.SetAndObserveSegmentationNode(segmentation)
+
+    def segmentationNode(self) -> Any:
+        """The segmentation that is edited."""
+        return self._node.GetSegmentationNode() if self._node is not None else None
+
+    def setSourceVolumeNode(self, volume: Any) -> None:
+        """Edit over this volume."""
+        self._needs_parameter_node(volume)
+        self._node.SetAndObserveSourceVolumeNode(volume)
+
+    def sourceVolumeNode(self) -> Any:
+        """The volume that is edited over."""
+        return self._node.GetSourceVolumeNode() if self._node is not None else None
+
+    def setActiveEffect(self, effect: Any) -> None:
+        """There are no effects here: only `None` can be chosen."""
+        if effect is not None:
+            raise NotImplementedError("The stand-in has no effects")
+
+    def installKeyboardShortcuts(self, parent: Any = None) -> None:
+        """Take the editor's keys."""
+        self.has_keys = True
+
+    def uninstallKeyboardShortcuts(self) -> None:
+        """Give them back."""
+        self.has_keys = False
+
+    def setupViewObservations(self) -> None:
+        """Listen to the views."""
+        self.observes_views = True
+
+    def removeViewObservations(self) -> None:
+        """Listen no more."""
+        self.observes_views = False
+
+    def _needs_parameter_node(self, node: Any) -> None:
+        if self._node is None:
+            raise RuntimeError(f"the Segment Editor has no parameter node to keep {node} in")
+
+    def _set_undo_states(self, states: int) -> None:
+        self._undo_states = states
+
+    maximumNumberOfUndoStates = Property(int, lambda self: self._undo_states, _set_undo_states)
+    setMaximumNumberOfUndoStates = _set_undo_states
+    autoShowSourceVolumeNode = _editor_flag("autoShowSourceVolumeNode")
+    segmentationNodeSelectorVisible = _editor_flag("segmentationNodeSelectorVisible")
+    sourceVolumeNodeSelectorVisible = _editor_flag("sourceVolumeNodeSelectorVisible")
+    switchToSegmentationsButtonVisible = _editor_flag("switchToSegmentationsButtonVisible")
+    specifyGeometryButtonVisible = _editor_flag("specifyGeometryButtonVisible")
+    addRemoveSegmentButtonsVisible = _editor_flag("addRemoveSegmentButtonsVisible")
+
+
+MRML_WIDGETS = {cls.__name__: cls for cls in (qMRMLWidget, qMRMLNodeComboBox, qMRMLSegmentEditorWidget)}

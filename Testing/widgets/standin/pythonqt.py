@@ -95,6 +95,10 @@ class ClassProxy:
         self.cls = cls
         self.__name__ = cls.__name__
 
+    def __mro_entries__(self, bases: tuple) -> tuple:
+        """A Python class may derive from a Qt class, to override its event filter."""
+        return (self.cls,)
+
     def __call__(self, *arguments: Any, **properties: Any) -> Any:
         return wrap(self.cls(*[unwrap(argument) for argument in arguments], **properties))
 
