@@ -21,7 +21,6 @@ from IUSTumorSegLib.scene.logic import IUSTumorSegSceneLogic
 from IUSTumorSegLib.widgets.comparison_panel import ComparisonPanel
 from IUSTumorSegLib.widgets.job_panel import JobPanel
 from IUSTumorSegLib.widgets.parameter_gui import connect_gui
-from IUSTumorSegLib.widgets.review_panel import ReviewPanel
 from IUSTumorSegLib.widgets.tool_tips import enable_or_say_why
 from IUSTumorSegLib.widgets.torch_installation import offer_torch_installation, torch_is_installed
 from IUSTumorSegLib.widgets.verdict_panel import VerdictPanel
@@ -84,6 +83,8 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # Life cycle
 
     def setup(self) -> None:
+        from IUSTumorSegLib.widgets.review_panel import ReviewPanel  # not at start-up, when Slicer reads every module
+
         ScriptedLoadableModuleWidget.setup(self)
         self.uiWidget = slicer.util.loadUI(self.resourcePath("UI/IUSTumorSeg.ui"))
         self.layout.addWidget(self.uiWidget)
@@ -94,7 +95,7 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.jobPanelPlace.layout().addWidget(self.jobPanel.widget)
         self.verdictPanel = VerdictPanel(self.ui)
         self.comparisonPanel = ComparisonPanel(self.ui, self.onModeChosen)
-        self.reviewPanel = ReviewPanel(self.jobPanel, self.stopComparing)
+        self.reviewPanel = ReviewPanel(self.jobPanel, self.stopComparing, self.onStudyOpened)
         self.ui.reviewPlace.layout().addWidget(self.reviewPanel.widget)
         self.ui.propagatedLabel.visible = False
         self._connect()
@@ -254,6 +255,11 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onModeChosen(self, mode: str) -> None:
         self._parameterNode.comparisonMode = mode
+
+    def onStudyOpened(self, opened: bool) -> None:
+        """Make room: with a study open, the steps for a single case are folded."""
+        for step in ("images", "register", "compare", "propagate"):
+            getattr(self.ui, f"{step}CollapsibleButton").collapsed = opened
 
     def onPropagate(self) -> None:
         nodes = self.chosenNodes()

@@ -4,9 +4,10 @@ from typing import Annotated
 import ctk
 import slicer
 import vtk
+from slicer import vtkMRMLScalarVolumeNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import Default, WithinRange, parameterNodeWrapper
+from slicer.parameterNodeWrapper import Choice, Default, WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -19,11 +20,17 @@ from IUSTumorSegLib.widgets.case_table import CaseTable
 from IUSTumorSegLib.widgets.export_rules import case_reasons, dataset_reasons, folder_reasons
 from IUSTumorSegLib.widgets.job_panel import JobPanel
 from IUSTumorSegLib.widgets.parameter_gui import connect_gui
+from IUSTumorSegLib.widgets.prediction_panel import PredictionPanel
 from IUSTumorSegLib.widgets.tool_tips import enable_or_say_why
+from IUSTumorSegLib.widgets.training_panel import TrainingPanel
+
+TRAINERS = ["nnUNetTrainerWithESandDA5", "nnUNetTrainer", "nnUNetTrainerIUSSmall"]
+DEVICES = ["auto", "cpu", "cuda"]
+DIRECTIONS = ["all three, averaged", "axial", "coronal", "sagittal"]
 
 
 class IUSTumorSegTraining(ScriptedLoadableModule):
-    """Cut the scene's labelled ultrasound volumes into slices for training."""
+    """Cut the scene's labelled ultrasound volumes into slices, train a network on them, and segment with it."""
 
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
@@ -32,8 +39,8 @@ class IUSTumorSegTraining(ScriptedLoadableModule):
         self.parent.dependencies = ["IUSTumorSeg"]
         self.parent.contributors = ["SlicerIUSTumorSeg contributors"]
         self.parent.helpText = _(
-            "Exports 2D slices of the scene's ultrasound volumes and their tumour labels as an nnU-Net data set."
-            " For research; no medical device."
+            "Exports 2D slices of the scene's ultrasound volumes and their tumour labels as an nnU-Net data set,"
+            " trains nnU-Net on it, and segments ultrasound with a trained model. For research; no medical device."
         )
         self.parent.acknowledgementText = ""
 
@@ -45,6 +52,25 @@ class IUSTumorSegTrainingParameterNode:
     dataset: str = "501_BrainUltrasound"
     minAreaMm2: Annotated[float, WithinRange(0.0, 1000.0)] = 5.0
     folder: Annotated[Path, Default(generator=lambda: Path.home() / "nnUNet_raw")]
+    rawFolder: Annotated[Path, Default(generator=lambda: Path.home() / "nnUNet_raw")]
+    trainDataset: str = ""
+    trainedFolder: Annotated[Path, Default(generator=lambda: Path.home() / "nnUNet_trained")]
+    trainer: Annotated[str, Choice(TRAINERS)] = TRAINERS[0]
+    folds: str = "all"
+    device: Annotated[str, Choice(DEVICES)] = "auto"
+    epochs: Annotated[int, WithinRange(0, 10000)] = 0
+    batchSize: Annotated[int, WithinRange(0, 512)] = 0
+    patchSize: Annotated[int, WithinRange(0, 1024)] = 0
+    startAnew: bool = False
+    keepTraining: bool = False
+    model: str = ""
+    usToSegment: vtkMRMLScalarVolumeNode
+    directions: Annotated[str, Choice(DIRECTIONS)] = DIRECTIONS[0]
+    minComponent: Annotated[float, WithinRange(0.0, 100000.0)] = 0.0
+    mirroring: bool = False
+    precision: Annotated[str, Choice(["auto", "f32", "bf16", "f16"])] = "auto"
+    segmentDevice: Annotated[str, Choice(DEVICES)] = "auto"
+    threshold: Annotated[float, WithinRange(0.01, 0.99)] = 0.5
 
 
 class IUSTumorSegTrainingLogic(IUSTumorSegSceneLogic, ScriptedLoadableModuleLogic):
@@ -67,6 +93,7 @@ class IUSTumorSegTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
+        self._updating = False
 
     # Life cycle
 
@@ -79,6 +106,8 @@ class IUSTumorSegTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.logic = IUSTumorSegTrainingLogic()
         self.jobPanel = JobPanel(self.updateButtons)
         self.ui.jobPanelPlace.layout().addWidget(self.jobPanel.widget)
+        self.trainingPanel = TrainingPanel(self.ui, self.updateButtons, self.onTrained)
+        self.predictionPanel = PredictionPanel(self.ui, self.jobPanel, self.updateButtons)
         self.caseTable = CaseTable(self.ui.casesTable, self.updateButtons)
         self._connect()
         self.initializeParameterNode()
@@ -92,7 +121,7 @@ class IUSTumorSegTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.ui.exportButton.connect("clicked()", self.onExport)
 
     def cleanup(self) -> None:
-        self.jobPanel.close()
+        self._endWork()
         self.setParameterNode(None)
         self.removeObservers()
 
@@ -102,8 +131,13 @@ class IUSTumorSegTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def exit(self) -> None:
         self.setParameterNode(None)
 
-    def onSceneStartClose(self, caller=None, event=None) -> None:
+    def _endWork(self) -> None:
         self.jobPanel.close()
+        self.trainingPanel.close()
+        self.predictionPanel.close()
+
+    def onSceneStartClose(self, caller=None, event=None) -> None:
+        self._endWork()
         self.caseTable.show([])
         self.setParameterNode(None)
 
@@ -128,7 +162,9 @@ class IUSTumorSegTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         if self._parameterNode:
             self._parameterNodeGuiTag = connect_gui(self._parameterNode, self.ui)
             self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateButtons)
-            self.updateButtons()
+        self.trainingPanel.show(self._parameterNode)
+        self.predictionPanel.show(self._parameterNode)
+        self.updateButtons()
 
     # State of the panel
 
@@ -141,6 +177,18 @@ class IUSTumorSegTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         )
 
     def updateButtons(self, caller=None, event=None) -> None:
+        # What the panels choose for the user changes the parameter node, which asks for this again.
+        if self._updating or self._parameterNode is None:
+            return
+        self._updating = True
+        try:
+            self._updateExportButton()
+            self.trainingPanel.update()
+            self.predictionPanel.update()
+        finally:
+            self._updating = False
+
+    def _updateExportButton(self) -> None:
         busy = [_("A job is running: wait for it or cancel it.")] if self.jobPanel.busy else []
         enable_or_say_why(
             self.ui.exportButton, _("Cuts the ticked cases into slices in three directions."), busy or self._reasons()
@@ -160,5 +208,19 @@ class IUSTumorSegTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.jobPanel.run(
             _("Exporting slices of {number} cases").format(number=len(cases)),
             prepare=lambda folder: self.logic.exportRequest(cases, folder, dataset, areas, out),
-            take_over=lambda result: _("The slices are in {folder}").format(folder=result / f"Dataset{dataset}"),
+            take_over=lambda result: self.onExported(result, f"Dataset{dataset}"),
         )
+
+    def onExported(self, folder: Path, dataset: str) -> str:
+        # The module may have been left meanwhile.
+        node = self.logic.getParameterNode()
+        with slicer.util.NodeModify(node):
+            node.rawFolder = folder
+            node.trainDataset = dataset
+        return _("The slices are in {folder}").format(folder=folder / dataset)
+
+    def onTrained(self, modelFolder: Path) -> None:
+        self.logic.getParameterNode().model = str(modelFolder)
+        if self._parameterNode is not None:
+            self.predictionPanel.model.choose(str(modelFolder))
+            self.predictionPanel.model.read_again()

@@ -2,7 +2,8 @@
 
 An example is a block of commands under the comment `<!-- run in: PLACE -->`. Places: `demo-case` is a copy of the shipped
 case; `resect` holds the real images (IUS_TEST_DATA or ../shared/data); `demo-output` holds what `make demo` left
-(IUS_DEMO_OUTPUT or demo-output). Without arguments every place that is at hand is taken, the others stay as they are.
+(IUS_DEMO_OUTPUT or demo-output); `cohort` holds two simulated patients as a hospital would keep them, and RESECT's case 24
+in RESECT's own folders. Without arguments every place that is at hand is taken, the others stay as they are.
 """
 
 import os
@@ -46,7 +47,25 @@ def prepared(folder: Path) -> dict[str, Path]:
             places[name] = folder / f"with-{name}"
             places[name].mkdir()
             (places[name] / name).symlink_to(source.resolve())
+    if "resect" in places:
+        places["cohort"] = folder / "cohort"
+        make_cohort(places["cohort"], REAL_DATA / "resect")
     return places
+
+
+def make_cohort(folder: Path, resect: Path) -> None:
+    """`hospital` with a folder a patient, and `RESECT` as its archive is laid out."""
+    for seed in (11, 12):
+        command = [Path(sys.executable).with_name("iustumorseg"), "simulate", "--small", "--seed", str(seed)]
+        subprocess.run([*command, "--out", folder / "hospital" / f"patient{seed}"], check=True, capture_output=True)
+    case = folder / "RESECT" / "NIFTI" / "Case24"
+    for kind, name, source in (
+        ("MRI", "Case24-T1.nii.gz", "Case24-T1-on-US-grid_0.5mm.nii.gz"),
+        ("US", "Case24-US-before.nii.gz", "Case24-US-before_0.5mm.nii.gz"),
+        ("Landmark", "Case24-MRI-beforeUS.tag", "Case24-MRI-beforeUS.tag"),
+    ):
+        (case / kind).mkdir(parents=True)
+        shutil.copy(resect / source, case / kind / name)
 
 
 def commands(body: str) -> list[str]:

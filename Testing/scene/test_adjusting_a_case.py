@@ -13,7 +13,7 @@ import SimpleITK as sitk  # noqa: E402
 from IUSTumorSegLib.errors import BadInput  # noqa: E402
 from IUSTumorSegLib.images.geometry import transform_points  # noqa: E402
 from IUSTumorSegLib.registration.registration import Candidate, Judgement, Registration, SourceFile  # noqa: E402
-from IUSTumorSegLib.registration.registration_files import read_registration, write_registration  # noqa: E402
+from IUSTumorSegLib.registration.registration_files import fingerprint, read_registration, write_registration  # noqa: E402
 from IUSTumorSegLib.scene.adjustment import Adjustment  # noqa: E402
 from IUSTumorSegLib.scene.layout import SLICE_VIEW_NAMES  # noqa: E402
 from IUSTumorSegLib.scene.nodes import matrix_of, set_matrix  # noqa: E402
@@ -21,7 +21,10 @@ from IUSTumorSegLib.scene.offscreen import OffscreenSliceView  # noqa: E402
 from IUSTumorSegLib.scene.review import ReviewScene  # noqa: E402
 from IUSTumorSegLib.scene.review_settings import ReviewPanes  # noqa: E402
 from IUSTumorSegLib.scene.study_cases import load_case, unload_case  # noqa: E402
-from IUSTumorSegLib.study.case_images import CaseImages, with_overlays  # noqa: E402
+from IUSTumorSegLib.study.case import Case, CaseFile, Licence, write_case  # noqa: E402
+from IUSTumorSegLib.study.case_images import CaseImages, read_case_images, with_overlays  # noqa: E402
+from IUSTumorSegLib.study.case_state import read_state  # noqa: E402
+from IUSTumorSegLib.study.study_folder import case_folder, create_study, size_and_time  # noqa: E402
 
 
 def smooth_noise(seed=1, size=44):
@@ -193,10 +196,11 @@ def test_ending_it_shows_the_registration_again_and_leaves_no_node_observer_or_t
     threads, moves = threading.active_count(), []
     Adjustment(case, review, lambda: None, lambda: None).remove()
     before = scene.GetNumberOfNodes()
-    for _ in range(50):
+    for cycle in range(50):
         adjustment = Adjustment(case, review, lambda: moves.append(1), lambda: None)
         adjustment.set_values((0, 1.0, 0, 0, 0, 0))
-        adjustment.ask_agreement()
+        if cycle % 10 == 0:  # fifty maps at once would take their time
+            adjustment.ask_agreement()
         adjustment.remove()
         adjustment.remove()
     assert review.pose_name == "result"
@@ -208,3 +212,35 @@ def test_ending_it_shows_the_registration_again_and_leaves_no_node_observer_or_t
     while threading.active_count() > threads:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def never_registered(folder):
+    """A study's case on disk with an MRI, a tumour on it and an ultrasound."""
+    mri = smooth_noise()
+    files = {}
+    for name, image in (("us", mri + 50.0), ("mri", mri), ("tumor", sitk.Cast(mri > 500, sitk.sitkUInt8))):
+        path = folder / f"{name}.nrrd"
+        sitk.WriteImage(image, str(path))
+        source = fingerprint(path)
+        files[name] = CaseFile(source.path, source.sha256, *size_and_time(path), what=name)
+    made = Case("1", "1", "made", Licence("CC0", True), files["us"], (files["mri"],), mri_labels=(files["tumor"],))
+    study = create_study(folder / "study", "Made")
+    write_case(made, case_folder(study, "1"))
+    return case_folder(study, "1")
+
+
+def test_keeping_a_pose_carries_the_label_over_anew_and_a_case_never_registered_gets_its_first_one(
+    scene, views, tmp_path
+):
+    folder = never_registered(tmp_path)
+    made = load_case(scene, read_case_images(folder))
+    review = ReviewScene(scene, ReviewPanes([view.pane for view in views]))
+    review.open(made)
+    adjustment = Adjustment(made, review, lambda: None, lambda: None)
+    adjustment.set_values((2.0, 0, 0, 0, 0, 0))
+    assert adjustment.keep("Anna") == "The MRI's tumour label was carried over anew."
+    adjustment.remove()
+    review.close()
+    unload_case(made)
+    state = read_state(folder)
+    assert (state.method, state.label, state.stale_label) == ("manual", "propagated", False)

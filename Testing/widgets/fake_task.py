@@ -1,7 +1,8 @@
 """Stands in for Slicer's Python running a task: what it does is the environment's IUS_FAKE_TASK.
 
 `register` writes a registration that moves the MRI 5 mm to the right; `fail` ends like a task given bad input; `hang`
-starts a child of its own that ignores SIGTERM, writes both process numbers beside the request, and waits.
+starts a child of its own that ignores SIGTERM, writes both process numbers beside the request, and waits. `train` writes
+the curves of two epochs of each fold, and `train-hang` one epoch before it hangs; `predict` labels what is bright.
 """
 
 import json
@@ -18,7 +19,11 @@ def main() -> int:
     """Do what the environment says with the request, which is the last argument."""
     request_path = Path(sys.argv[-1])
     request = json.loads(request_path.read_text())
-    return {"register": register, "fail": fail, "hang": hang}[os.environ["IUS_FAKE_TASK"]](request, request_path)
+    behaviours = {
+        "register": register, "fail": fail, "hang": hang, "train": train, "train-hang": train_and_hang,
+        "predict": predict,
+    }  # fmt: skip
+    return behaviours[os.environ["IUS_FAKE_TASK"]](request, request_path)
 
 
 def register(request: dict, request_path: Path) -> int:
@@ -44,6 +49,52 @@ def hang(request: dict, request_path: Path) -> int:
     (request_path.parent / "processes.json").write_text(json.dumps([os.getpid(), child.pid]))
     say(stage="search", done=3, total=10, message="searching")
     time.sleep(600)
+    return 0
+
+
+def train(request: dict, request_path: Path) -> int:
+    """Two epochs of each of two folds."""
+    for fold in ("0", "1"):
+        for epoch in (1, 2):
+            write_epochs(request, fold, epoch)
+            say(stage="train", done=epoch, total=2, message=f"fold {fold}: epoch {epoch} of 2", fold=int(fold))
+    say(stage="done")
+    return 0
+
+
+def train_and_hang(request: dict, request_path: Path) -> int:
+    """One epoch, and then what `hang` does."""
+    write_epochs(request, "0", 1)
+    say(stage="train", done=1, total=100, message="fold 0: epoch 1 of 100", fold=0)
+    return hang(request, Path(request["arguments"]["out"]) / "request.json")
+
+
+def write_epochs(request: dict, fold: str, epochs: int) -> None:
+    """A fold's curve in the place where a training has it."""
+    from IUSTumorSegLib.nnunet.training_choices import TrainingChoices, request_of
+    from IUSTumorSegLib.nnunet.training_curve import CURVE_FILE, Epoch, write_curve
+
+    given = request["arguments"]
+    chosen = TrainingChoices(given["dataset"], Path(given["raw"]), Path(given["out"]), trainer=given["trainer"])
+    folder = request_of(chosen).model_folder / f"fold_{fold}"
+    folder.mkdir(parents=True, exist_ok=True)
+    curve = [Epoch(n, -0.1 * n, -0.1 * n, 0.2 * n, 0.2 * n, 0.01, 60.0) for n in range(1, epochs + 1)]
+    write_curve(curve, folder / CURVE_FILE)
+
+
+def predict(request: dict, request_path: Path) -> int:
+    """Label what is brighter than half of the brightest; its share of that is the probability."""
+    import SimpleITK as sitk
+
+    given = request["arguments"]
+    image = sitk.Cast(sitk.ReadImage(given["input"]), sitk.sitkFloat32)
+    probability = image / float(sitk.GetArrayViewFromImage(image).max())
+    label = Path(given["out"])
+    label.parent.mkdir(parents=True)
+    sitk.WriteImage(sitk.Cast(probability > 0.5, sitk.sitkUInt8), str(label))
+    sitk.WriteImage(probability, str(label.with_name("us_tumor_probability.nii.gz")))
+    label.with_name("us_tumor.json").write_text(json.dumps({"notes": ["Tiles of half the size were used."]}))
+    say(stage="done")
     return 0
 
 

@@ -22,7 +22,7 @@ FOLDER = PROJECT / "Resources" / "Screenshots"
 DEMO_CASE = PROJECT / "IUSTumorSeg" / "Resources" / "DemoCase"
 DEMO_OUTPUT = Path(os.environ.get("IUS_DEMO_OUTPUT", PROJECT / "demo-output"))
 LONGEST_JOB_S = 280.0
-PANEL_PX, TRAINING_PANEL_PX = (401, 780), (401, 450)
+PANEL_PX, TRAINING_PANEL_PX, REVIEW_PANEL_PX = (401, 780), (401, 450), (460, 1080)
 PANEL_MARGIN_PX = 8
 VIEW_PX = 394
 SHOWN_MM = 70.0
@@ -62,19 +62,50 @@ def test_the_pictures_of_the_readme_are_drawn(
     write_picture(overview(rows), "comparison.png")
 
 
+@pytest.mark.usefixtures("with_torch")
+def test_the_picture_of_the_review_panel_is_drawn(
+    open_module: Callable[[str], Any],
+    wait_until: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(PROJECT / "Testing" / "slicer"))
+    from review_steps import Review
+    from study_steps import demo_study
+
+    panel = open_module("IUSTumorSeg")
+    review = Review(panel, demo_study(tmp_path, DEMO_CASE, cases=4), wait_until).open_study()
+    review.panel.study.ui.reviewStateComboBox.setCurrentIndex(4)
+    review.press("N", "A", "E", "R")
+    review.panel.study.ui.studyPathLineEdit.currentPath = "/data/glioma-study"
+    panel.ui.imagesCollapsibleButton.wrapped.hide()
+    for step in ("register", "compare", "propagate"):
+        getattr(panel.ui, f"{step}CollapsibleButton").wrapped.hide()
+    write_picture(picture_of(panel, REVIEW_PANEL_PX), "review-panel.png")
+
+
 def picture_of(panel: Any, size_px: tuple[int, int]) -> np.ndarray:
-    """A module's panel as it stands, (h, w, 3) uint8, with its log closed, as a user finds it."""
+    """A module's panel as it stands, (h, w, 3) uint8, with what folds folded, as a user finds it."""
     from PySide6 import QtCore, QtWidgets
 
-    log = panel.jobPanel.ui.jobLogGroupBox
-    log.collapsed = False
-    log.collapsed = True
+    fold(panel.jobPanel.ui.jobLogGroupBox)
+    if hasattr(panel, "reviewPanel"):
+        ui = panel.reviewPanel.ui
+        for box in (ui.adjustmentGroupBox, ui.correctionGroupBox, ui.keysGroupBox):
+            fold(box)
+    QtWidgets.QApplication.processEvents()
     window = panel.parent.widget.wrapped
     window.resize(*size_px)
     QtWidgets.QApplication.processEvents()
     buffer = QtCore.QBuffer()
     window.grab().save(buffer, "PNG")
     return np.asarray(Image.open(BytesIO(buffer.data().data())).convert("RGB"))[:, PANEL_MARGIN_PX:-PANEL_MARGIN_PX]
+
+
+def fold(box: Any) -> None:
+    """Fold a group box that the .ui file folds, which Qt alone does not heed."""
+    box.collapsed = False
+    box.collapsed = True
 
 
 def drawn_rows(panel: Any, application: Any) -> dict[str, list[np.ndarray]]:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("slicer", reason="slicer-core is not installed", exc_type=ImportError)
-import SimpleITK as sitk  # noqa: E402
-from review_stand import Stand  # noqa: E402
+import SimpleITK as sitk
+from review_stand import Stand
 
 SIZE = 24
 
@@ -288,3 +288,14 @@ def test_a_case_left_for_another_takes_the_node_of_its_saved_label_along(panel, 
 
     unload_case(case)
     assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+
+
+def test_a_case_that_goes_without_a_question_leaves_what_was_drawn_in_the_scene(panel, scene, stand):
+    panel.ui.correctButton.click()
+    draw(panel)
+    panel.show_nothing()
+    left = scene.GetFirstNodeByName("Case label, corrected but not saved")
+    assert left is not None
+    assert "stays in the scene" in stand.said[-1]
+    panel.close()
+    assert left.GetScene() is scene

@@ -72,6 +72,7 @@ def repeated(cycle, review, scene):
     assert counts(review, scene) == before
 
 
+@pytest.mark.slow
 def test_fifty_times_to_and_fro_between_two_cases_leaves_nothing_behind(review, scene):
     review.press("N")
     repeated(lambda: review.press("N", "P"), review, scene)
@@ -87,16 +88,17 @@ def test_fifty_times_leaving_and_entering_the_module_leaves_nothing_behind(revie
     repeated(cycle, review, scene)
 
 
+@pytest.mark.slow
 def test_fifty_closed_scenes_leave_nothing_behind(review, scene):
     def cycle():
         review.press("N")
         scene.Clear(0)
         assert review.shown == ""
-        review.panel.session.current = ""
 
     repeated(cycle, review, scene)
 
 
+@pytest.mark.slow
 def test_fifty_cases_that_fail_leave_nothing_behind(review, scene, monkeypatch):
     from IUSTumorSegLib.errors import BadInput
     from IUSTumorSegLib.scene import study_cases
@@ -134,8 +136,8 @@ def test_closing_the_scene_in_mid_review_says_how_to_go_on_and_loses_no_verdict(
     scene.Clear(0)
     assert "scene was closed" in review.message()
     assert len(review.reviews("c02")) == 1
-    review.press("P")
-    assert review.shown == "c02"
+    review.press("N")
+    assert review.shown == "c01"
 
 
 def test_leaving_the_module_while_a_case_is_being_read_reads_it_again_on_coming_back(review):

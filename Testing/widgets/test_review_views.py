@@ -211,3 +211,21 @@ def test_comparing_the_scenes_images_takes_the_views_over_from_the_review_and_ba
     assert review.panel.views.is_open
     assert not review.module.comparisonPanel.running
     assert not review.module.ui.compareButton.checked
+
+
+def test_the_heat_map_follows_to_a_candidates_pose(review, wait_until):
+    review.press("G")
+    scene = review.panel.views.scene
+    assert scene.agreement_is_current
+    review.press("C", "3")
+    assert not scene.agreement_is_current
+    wait_until(lambda: scene.agreement_is_current)
+    wait_until(lambda: not review.panel.heat_map._timer.isActive())
+    review.press("Escape")
+    wait_until(lambda: scene.agreement_is_current)
+
+
+def test_an_open_study_folds_the_steps_for_a_single_case(review):
+    assert review.module.ui.registerCollapsibleButton.collapsed
+    review.panel.study.ui.closeStudyButton.click()
+    assert not review.module.ui.registerCollapsibleButton.collapsed

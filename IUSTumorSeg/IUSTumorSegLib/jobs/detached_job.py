@@ -4,12 +4,14 @@ Its progress and its log go to files, so that nothing breaks when nobody reads t
 number and its start: a later process of the same number is never taken for it, and never killed.
 """
 
+import contextlib
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,7 @@ class DetachedJob:
     def __init__(self, folder: Path, record: JobRecord, process: subprocess.Popen | None = None) -> None:
         self.record = record
         self.log_path = folder / LOG_PATH
+        self.record_path = folder / RECORD_FILE
         self.last_message = ""
         self._folder = folder
         self._process = process
@@ -106,7 +109,10 @@ class DetachedJob:
         if self.elsewhere:
             self._look_for_end()
             return self._last_stage not in ("done", "error")
-        return bool(self.record.identity) and process_identity(self.pid) == self.record.identity
+        if not self.record.identity or process_identity(self.pid) != self.record.identity:
+            _collect(self.pid)
+            return False
+        return True
 
     @property
     def exit_code(self) -> int | None:
@@ -139,7 +145,7 @@ class DetachedJob:
 
     def forget(self) -> None:
         """Remove the record of a job that has ended and whose end was seen."""
-        (self._folder / RECORD_FILE).unlink(missing_ok=True)
+        self.record_path.unlink(missing_ok=True)
 
     def _new_lines(self) -> list[str]:
         try:
@@ -160,5 +166,12 @@ class DetachedJob:
         self._read_to, self.last_message = at, message
 
 
+def _collect(pid: int) -> None:
+    """Let the system forget an ended process that this program started, and another part of it found again."""
+    if not IS_WINDOWS:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")

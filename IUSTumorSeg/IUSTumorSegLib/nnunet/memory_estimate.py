@@ -128,18 +128,14 @@ def fitting_batch(configuration: Mapping[str, Any], free: int, channels: int = 1
 def fitting_patch(
     configuration: Mapping[str, Any], free: int, channels: int = 1, classes: int = 2
 ) -> tuple[int, int] | None:
-    """The largest smaller patch of about the same shape that fits with the planned batch, else with one of two."""
+    """The largest smaller patch of about the same shape with which the planned batch fits; `None` where none does."""
     rows, columns = (int(side) for side in configuration["patch_size"])
     down_rows, down_columns = _downsampling(configuration)
-    for batch in (int(configuration["batch_size"]), SMALLEST_BATCH):
-        for steps in range(rows // down_rows - 1, 0, -1):
-            patch = (
-                steps * down_rows,
-                max(down_columns, round(columns * steps * down_rows / rows / down_columns) * down_columns),
-            )
-            smaller = {**configuration, "patch_size": patch, "batch_size": batch}
-            if min(patch) >= SMALLEST_PATCH and training_bytes(smaller, channels, classes) <= free:
-                return patch
+    for height in range(rows - down_rows, 0, -down_rows):
+        width = max(down_columns, round(columns * height / rows / down_columns) * down_columns)
+        smaller = {**configuration, "patch_size": (height, width)}
+        if min(height, width) >= SMALLEST_PATCH and training_bytes(smaller, channels, classes) <= free:
+            return height, width
     return None
 
 

@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from ..atomic_files import write_json_atomic
-from ..errors import Failed
+from ..errors import BadInput, Failed
 from ..registration.adjustment import adjusted, adjustment_between, distance_mm
 from ..registration.by_hand import keep_adjusted
 from ..registration.following_agreement import FollowingAgreement
 from ..registration.pose_history import BY_HAND, BY_LANDMARKS, BY_LC2, PoseHistory, Step
-from ..registration.registration_files import read_registration
+from ..registration.registration_files import REGISTRATION_FILE, read_registration
 from ..registration.rigid_landmarks import PairErrors, fit_landmark_pairs, pair_errors
 from ..registration.transform_files import write_transform
+from ..study.case import CASE_FILE, read_case
+from ..study.first_registration import keep_first
+from ..study.propagate_study import propagate_case
 from .job_files import JobRequest
 from .landmark_pairs import LandmarkPairs
 from .nodes import image_from_volume
@@ -86,6 +89,16 @@ class Adjustment:
         """Make a step of the pose that hand or handle arrived at."""
         self.history = self.history.then(Step(self.pose, BY_HAND))
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step back, or a move that has not come to rest."""
+        return self.history.can_undo or self._is_unsettled()
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to do again."""
+        return self.history.can_redo and not self._is_unsettled()
+
     def undo(self) -> None:
         """One step back."""
         self.settle()
@@ -141,20 +154,27 @@ class Adjustment:
 
     # Keeping it
 
-    def keep(self, reviewer: str) -> None:
-        """Make the pose the registration of the case's folder; `Failed` where it could not be written."""
+    def keep(self, reviewer: str) -> str:
+        """Make the pose the registration of the case's folder, and carry the MRI's tumour over anew.
+
+        Returns a sentence on the label, empty where the case has none on the MRI; `Failed` where the registration could
+        not be written.
+        """
         self.settle()
         step, folder = self.history.present, self.case.folder
         assert folder is not None
+        keep = keep_adjusted if (folder / REGISTRATION_FILE).is_file() else keep_first
         try:
-            keep_adjusted(
-                folder, step.mri_to_us_ras, reviewer, step.how == BY_LC2, step.score or 0.0, self.case.landmarks
-            )
+            keep(folder, step.mri_to_us_ras, reviewer, step.how == BY_LC2, step.score or 0.0, self.case.landmarks)
         except OSError as error:
             raise Failed(
                 f"The registration could not be written to {folder}: {error.strerror or error}. "
                 "The pose is still open; bring the drive back or make room, and keep it again."
             ) from error
+        return _propagated_again(folder)
+
+    def _is_unsettled(self) -> bool:
+        return not np.allclose(self.pose, self.history.present.mri_to_us_ras, rtol=0, atol=SAME_MM)
 
     def _take(self, step: Step) -> None:
         self.settle()
@@ -178,6 +198,16 @@ class Adjustment:
         ):
             return
         self._show(pose)
+
+
+def _propagated_again(folder: Path) -> str:
+    if not (folder / CASE_FILE).is_file() or read_case(folder).mri_tumor is None:
+        return ""
+    try:
+        propagate_case(folder)
+    except (BadInput, Failed, OSError) as error:
+        return f"The MRI's tumour label could not be carried over: {error}"
+    return "The MRI's tumour label was carried over anew."
 
 
 def refinement_request(case: ReviewCase, mri_to_us_ras: np.ndarray, folder: Path) -> JobRequest:

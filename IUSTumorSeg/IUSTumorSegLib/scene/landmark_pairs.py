@@ -92,10 +92,10 @@ class LandmarkPairs:
         """Take both lists, with their display nodes, out of the scene. Harmless when done twice."""
         if not self._tags:
             return
-        self.stop_placing()
         for node, tag in self._tags:
             node.RemoveObserver(tag)
         self._tags = []
+        self.stop_placing()
         for node in self._lists.values():
             if node.GetScene() is not None:
                 display = node.GetDisplayNode()

@@ -26,11 +26,11 @@ SLIDERS = (
 )  # fmt: skip
 # Key, number of the slider, direction. As seen in the axial view: the patient's right is on the left.
 KEYS = (
-    ("Shift+Left", 0, 1), ("Shift+Right", 0, -1), ("Shift+Up", 1, 1), ("Shift+Down", 1, -1),
-    ("Shift+PgUp", 2, 1), ("Shift+PgDown", 2, -1), ("Ctrl+Up", 3, 1), ("Ctrl+Down", 3, -1),
-    ("Ctrl+PgUp", 4, 1), ("Ctrl+PgDown", 4, -1), ("Ctrl+Left", 5, 1), ("Ctrl+Right", 5, -1),
+    ("Alt+Left", 0, 1), ("Alt+Right", 0, -1), ("Alt+Up", 1, 1), ("Alt+Down", 1, -1),
+    ("Alt+PgUp", 2, 1), ("Alt+PgDown", 2, -1), ("Ctrl+Up", 3, 1), ("Ctrl+Down", 3, -1),
+    ("Ctrl+PgUp", 4, 1), ("Ctrl+PgDown", 4, -1), ("Ctrl+Left", 5, -1), ("Ctrl+Right", 5, 1),
 )  # fmt: skip
-STEP, ALT_STEP = 0.1, 1.0  # mm or degrees; with Alt the larger one
+STEP, SHIFT_STEP = 0.1, 1.0  # mm or degrees; with Shift the larger one
 FOLLOW_MS, REST_MS, FETCH_MS = 200, 400, 5
 
 
@@ -47,7 +47,7 @@ class AdjustmentPanel:
         self._case: ReviewCase | None = None
         self._review: ReviewScene | None = None
         self._adjustment: Adjustment | None = None
-        self._showing = False
+        self._showing = self._has_torch = False
         self._refining: int | None = None
         self._placed = 0
         self._follow = _timer(FOLLOW_MS, True, self._ask_agreement)
@@ -110,8 +110,9 @@ class AdjustmentPanel:
         from ..scene.adjustment import Adjustment
 
         with slicer.util.tryWithErrorDisplay(_("The pose cannot be adjusted.")):
+            self._has_torch = torch_is_installed()
             self._adjustment = Adjustment(self._case, self._review, self._on_moved, self._pairs_later.start)
-            self._ask_agreement()
+            self._follow.start()
         self.update()
 
     def keep(self) -> bool:
@@ -123,13 +124,14 @@ class AdjustmentPanel:
             self._host.say(reason)
             return False
         try:
-            adjustment.keep(self._host.reviewer())
+            with slicer.util.WaitCursor():
+                about_the_label = adjustment.keep(self._host.reviewer())
         except (BadInput, Failed) as error:
             self._host.say(str(error))
             return False
         self._end(back=False)
         self._host.registration_changed()
-        self._host.say(_("The adjusted pose is the registration now. Propagate the label again, and review it."))
+        self._host.say(_("The adjusted pose is the registration now. {label}").format(label=about_the_label))
         return True
 
     def discard(self) -> None:
@@ -140,12 +142,12 @@ class AdjustmentPanel:
         adjustment, self._adjustment = self._adjustment, None
         if adjustment is None:
             return
-        for timer in self._timers:
-            timer.stop()
         self._stop_placing()
         if self._refining is not None and self._host.job_panel.pid == self._refining:
             self._host.job_panel.cancel()
         adjustment.remove(back)
+        for timer in self._timers:
+            timer.stop()
         self.update()
 
     def _stop_placing(self) -> None:
@@ -157,7 +159,7 @@ class AdjustmentPanel:
 
     def _on_moved(self) -> None:
         """The pose changed, by whatever way: the sliders follow, and soon the score."""
-        self._show_values()
+        self.update()
         self._rest.start()
         if not self._follow.active:
             self._follow.start()
@@ -176,14 +178,14 @@ class AdjustmentPanel:
             self._adjustment.set_values(tuple(values))
 
     def undo(self) -> None:
+        """One step back."""
         if self._adjustment is not None:
             self._adjustment.undo()
-            self.update()
 
     def redo(self) -> None:
+        """Again what was undone."""
         if self._adjustment is not None:
             self._adjustment.redo()
-            self.update()
 
     def _settle(self) -> None:
         if self._adjustment is not None:
@@ -262,7 +264,6 @@ class AdjustmentPanel:
         if adjustment is not self._adjustment:
             return _("Refined, but the adjustment has ended since. Nothing was changed.")
         moved_mm = adjustment.take_refinement(result)
-        self.update()
         return _("LC2 moved the pose by {mm:.1f} mm. Look at it, then keep it or undo.").format(mm=moved_mm)
 
     # What is shown
@@ -292,16 +293,15 @@ class AdjustmentPanel:
         return []
 
     def _show_buttons(self, adjustment: "Adjustment") -> None:
-        unsettled = self._rest.active
         enable_or_say_why(
             self.ui.undoPoseButton,
             _("One step back (Ctrl+Z)."),
-            [] if unsettled or adjustment.history.can_undo else [_("Nothing to undo.")],
+            [] if adjustment.can_undo else [_("Nothing to undo.")],
         )
         enable_or_say_why(
             self.ui.redoPoseButton,
             _("Again what was undone (Ctrl+Y)."),
-            [] if adjustment.history.can_redo else [_("Nothing to redo.")],
+            [] if adjustment.can_redo else [_("Nothing to redo.")],
         )
         enable_or_say_why(
             self.ui.refineButton,
@@ -317,7 +317,7 @@ class AdjustmentPanel:
     def _reasons_not_to_refine(self) -> list[str]:
         if self._host.job_panel.busy:
             return [_("A job is running: wait for it or cancel it.")]
-        return [] if torch_is_installed() else [_("Install PyTorch first.")]
+        return [] if self._has_torch else [_("Install PyTorch first.")]
 
     def _why_not_keep(self, adjustment: "Adjustment") -> str:
         if not adjustment.is_changed:
@@ -404,7 +404,7 @@ class AdjustmentPanel:
     def _make_shortcuts(self) -> list[Any]:
         shortcuts = [self._shortcut("Ctrl+Z", self.undo), self._shortcut("Ctrl+Y", self.redo)]
         for key, number, direction in KEYS:
-            for modifier, size in (("", STEP), ("Alt+", ALT_STEP)):
+            for modifier, size in (("", STEP), ("Shift+", SHIFT_STEP)):
                 by = direction * size
                 shortcuts.append(self._shortcut(modifier + key, lambda n=number, by=by: self.step(n, by)))
         return shortcuts

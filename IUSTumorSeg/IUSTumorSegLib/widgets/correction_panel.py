@@ -60,7 +60,7 @@ class CorrectionPanel:
         self.update()
 
     def show_nothing(self) -> None:
-        """No case is on the screen: let go of everything, without a question."""
+        """No case is on the screen: let go of everything, without a question. What is not saved stays in the scene."""
         self._forget_case()
         self.update()
 
@@ -157,13 +157,14 @@ class CorrectionPanel:
         """Nothing that was drawn is lost when the disk fails and the user cannot stay."""
         self._editor.release()
         name = correction.leave_in_scene()
-        self._host.say(
-            _("The corrected label could not be saved. It stays in the scene as '{name}'.").format(name=name)
-        )
+        self._host.say(_("The corrected label is not saved. It stays in the scene as '{name}'.").format(name=name))
 
     def _forget_case(self) -> None:
         from ..scene.correction import remove_segmentation
 
+        correction = self._correction
+        if correction is not None and self._unsaved and correction.is_changed():
+            self._leave_in_scene(correction)
         self._end()
         for node in self._made:
             remove_segmentation(node)

@@ -108,23 +108,19 @@ class PredictionPanel:
 
         from ..scene.prediction_nodes import put_prediction
 
+        made = None
         try:
             if not slicer.mrmlScene.IsNodePresent(us):
                 return _("The segmentation is done, but its volume is no longer in the scene.")
             label = sitk.ReadImage(str(label_file))
             made = put_prediction(slicer.mrmlScene, label, us, title, labels).segmentation
-            self._keep_probability(made, label_file)
-            notes = _notes(label_file)
         finally:
-            shutil.rmtree(label_file.parent, ignore_errors=True)
-        self.update()
-        return " ".join([_("Made the segmentation {name}.").format(name=made.GetName()), *notes])
-
-    def _keep_probability(self, segmentation: Any, label_file: Path) -> None:
-        """Until it is asked for; then it becomes a node."""
-        kept = label_file.parents[1] / PROBABILITY_FILE
-        (label_file.parent / PROBABILITY_FILE).replace(kept)
-        self._files[segmentation.GetID()] = kept
+            label_file.unlink(missing_ok=True)
+            if made is None:
+                shutil.rmtree(label_file.parent)
+        # Until it is asked for; then it becomes a node.
+        self._files[made.GetID()] = label_file.with_name(PROBABILITY_FILE)
+        return " ".join([_("Made the segmentation {name}.").format(name=made.GetName()), *_notes(label_file)])
 
     def _segmentation(self) -> Any:
         from ..scene.prediction_nodes import find_prediction

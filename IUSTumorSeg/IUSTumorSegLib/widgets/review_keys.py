@@ -96,17 +96,25 @@ class ReviewKeys:
 
     def __init__(self, window: Any, actions: Mapping[str, Callable[[], None]]) -> None:
         self._shortcuts: list[tuple[str, Any]] = []
+        self._acts: dict[str, Callable[[], None]] = {}
         for key in review_keys():
             shortcut = qt.QShortcut(qt.QKeySequence(key.key), window)
             shortcut.autoRepeat = key.action in ("more", "less")
             shortcut.enabled = False
-            shortcut.connect("activated()", _unless_typing(actions[key.action], key.action))
+            self._acts[key.key] = _unless_typing(actions[key.action], key.action)
+            shortcut.connect("activated()", self._acts[key.key])
             self._shortcuts.append((key.group, shortcut))
 
     def enable(self, groups: frozenset[str] = frozenset()) -> None:
         """Let the keys of these groups act, and no other."""
         for group, shortcut in self._shortcuts:
             shortcut.enabled = group in groups
+
+    def press(self, key: str) -> None:
+        """Do what a key does, as `review_keys` writes it, if it acts now."""
+        pressed = qt.QKeySequence(key).toString()
+        if any(shortcut.enabled and shortcut.key.toString() == pressed for _group, shortcut in self._shortcuts):
+            self._acts[key]()
 
     def close(self) -> None:
         """End the shortcuts."""

@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 
 from ..errors import BadInput, Failed
 from .case_loader import CaseLoader
+from .heat_map import HeatMap
 from .pose_controls import PoseControls
 from .reason_panel import ReasonPanel
 from .review_host import ReviewHost
@@ -38,13 +39,14 @@ REVIEWER_SETTING = "IUSTumorSeg/Reviewer"
 class ReviewPanel:
     """From construction to `close`; its keys and views are there from `enter` to `exit`.
 
-    `taking_views` is called before our layout is shown, so that whoever else shows something in it can stop.
+    `taking_views` is called before our layout is shown, so that whoever else shows something in it can stop;
+    `study_is_open(bool)` when a study was opened or closed.
     """
 
-    def __init__(self, job_panel: Any, taking_views: Callable[[], None]) -> None:
+    def __init__(self, job_panel: Any, taking_views: Callable[[], None], study_is_open: Callable[[bool], None]) -> None:
         self.widget = slicer.util.loadUI(str(MODULE_FOLDER / "Resources" / "UI" / "ReviewPanel.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
-        self._taking_views = taking_views
+        self._taking_views, self._study_is_open = taking_views, study_is_open
         self._case: ReviewCase | None = None
         self._left_case = ""
         self._entered = self._suspended = False
@@ -53,7 +55,8 @@ class ReviewPanel:
         self.loader = CaseLoader()
         self.views = ReviewViews(self._follow_views, self._step, self._touch)
         self.controls = ViewControls(self.ui, self._show, self.views.set_flicker_hz)
-        self.poses = PoseControls(self.ui, self._update)
+        self.heat_map = HeatMap()
+        self.poses = PoseControls(self.ui, self._pose_changed)
         self.reasons = ReasonPanel(self.ui, self._update)
         self.keys = ReviewKeys(slicer.util.mainWindow() or self.widget, self._actions())
         self._panels = self._make_panels(job_panel)
@@ -89,6 +92,7 @@ class ReviewPanel:
     def release_views(self) -> None:
         """Somebody else wants the views: the case's nodes stay."""
         self._stop(ask=True)
+        self._update()
 
     def scene_closing(self) -> None:
         """The scene's nodes are about to go."""
@@ -97,6 +101,8 @@ class ReviewPanel:
             self._say(_("The scene was closed. Double-click a case to go on with the review."))
         self._case = None
         self._left_case = ""
+        if self.session is not None and self.session.unsaved is None:
+            self.session.current = ""
         self._update()
 
     def close(self) -> None:
@@ -158,6 +164,7 @@ class ReviewPanel:
         candidates = case.registration.candidates if case.registration is not None else ()
         self.controls.offer(list(case.mris), scene.available_overlays())
         self.poses.offer(scene, [candidate.score for candidate in candidates])
+        self.heat_map.show_case(case, scene)
         self._follow_views()
         for panel in self._panels:
             panel.show_case(case, scene)
@@ -168,6 +175,7 @@ class ReviewPanel:
 
         for panel in self._panels:
             panel.show_nothing()
+        self.heat_map.stop()
         self.poses.offer(None, [])
         self.views.clear()
         if self._case is not None:
@@ -184,12 +192,16 @@ class ReviewPanel:
             self._save_unsaved()
         self.loader.stop()
         self.reasons.cancel()
+        self.heat_map.stop()
         self.poses.offer(None, [])
         self.views.close()
 
     def _may_leave(self) -> bool:
         """Whether nothing of the present case is left to be saved."""
-        return self._save_unsaved() and all(panel.leave() for panel in self._panels)
+        return self._save_unsaved() and self._panels_may_leave()
+
+    def _panels_may_leave(self) -> bool:
+        return all(panel.leave() for panel in self._panels)
 
     def _read_ahead(self, session: "ReviewSession") -> None:
         following = session.next_case(around=True)
@@ -200,8 +212,8 @@ class ReviewPanel:
 
     def give(self, verdict: str) -> None:
         """Give a verdict on the case on the screen; flagging and rejecting ask for a reason first."""
-        if self._why_not(verdict) or not self._may_leave() or self.loader.busy:
-            return
+        if self._why_not(verdict) or not self._panels_may_leave() or self.loader.busy:
+            return  # what was kept on leaving the panels may have made a new registration, which is being shown
         if verdict == "accept":
             self._accept()
             return
@@ -360,7 +372,7 @@ class ReviewPanel:
         write_keys_on_buttons(ui)
         ui.reviewerLineEdit.text = str(slicer.app.userSettings().value(REVIEWER_SETTING, ""))
         ui.reviewerLineEdit.connect("textChanged(QString)", self._reviewer_typed)
-        ui.reviewerLineEdit.connect("returnPressed()", ui.reviewerLineEdit.clearFocus)
+        ui.reviewerLineEdit.connect("returnPressed()", lambda: self.widget.setFocus())
         ui.reviewFlickerSlider.value = self.views.flicker_hz
         ui.keysLabel.text = keys_as_html()
 
@@ -458,7 +470,12 @@ class ReviewPanel:
 
     def _show(self, settings: "ReviewSettings") -> None:
         self.views.show(settings)
+        self.heat_map.follow()
         self._follow_views()
+
+    def _pose_changed(self) -> None:
+        self.heat_map.follow()
+        self._update()
 
     def _follow_views(self) -> None:
         legend = self.views.scene.legend() if self.views.scene is not None else []
@@ -467,6 +484,7 @@ class ReviewPanel:
     # The study
 
     def _study_opened(self, session: "ReviewSession") -> None:
+        self._study_is_open(True)
         self._say(_("Press N for the riskiest case, or double-click one."))
         self._update()
 
@@ -475,6 +493,7 @@ class ReviewPanel:
             return False
         self._stop(ask=False)
         self._drop_case()
+        self._study_is_open(False)
         self._say("")
         return True
 

@@ -105,8 +105,7 @@ class ReviewViews:
         self.clear()
         if self._mouse is not None:
             self._mouse.close()
-        if self.scene is not None:
-            self._layout.leave()
+        self._layout.leave()
         self.scene = self._mouse = None
 
     def _start_flickering(self) -> None:

@@ -71,6 +71,7 @@ def test_a_job_that_was_found_again_is_cancelled_within_five_seconds(left_behind
 
 def test_a_stranger_with_the_recorded_number_is_neither_running_nor_killed(tmp_path):
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True) as stranger:
+        time.sleep(0.05)  # the system counts starts in hundredths of a second
         start(tmp_path, 0.0)
         record = json.loads((tmp_path / RECORD_FILE).read_text())
         (tmp_path / RECORD_FILE).write_text(json.dumps(record | {"pid": stranger.pid}))
@@ -137,3 +138,13 @@ def test_a_process_has_one_identity_as_long_as_it_runs_and_none_as_a_zombie():
     wait_for(lambda: process_identity(process.pid) is None)
     process.wait()
     assert process_identity(process.pid) is None
+
+
+def test_a_job_found_again_by_the_program_that_started_it_ends_without_waiting_for_a_zombie(tmp_path):
+    start(tmp_path)
+    found = find_detached_job(tmp_path)
+    wait_for(found.poll)
+    started = time.monotonic()
+    found.cancel(3.0)
+    assert time.monotonic() - started < 2.0
+    assert not found.running

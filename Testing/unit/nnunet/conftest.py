@@ -1,6 +1,5 @@
 """A model that was never trained, and one that learns simulated balls."""
 
-import csv
 import json
 import os
 import sys
@@ -13,6 +12,8 @@ import SimpleITK as sitk
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from made_balls import write_ball_dataset
 
 PATCH = [32, 32]
 MODEL_SPACING = [0.9, 0.7]
@@ -134,35 +135,7 @@ def us() -> sitk.Image:
     return image
 
 
-def simulated_ball(seed: int) -> tuple[sitk.Image, sitk.Image]:
-    """A simulated volume of speckle with a bright ball in it, and the ball."""
-    rng = np.random.default_rng(seed)
-    k, j, i = np.mgrid[:36, :44, :40]
-    centre, radius = rng.uniform((14, 17, 15), (22, 27, 25)), rng.uniform(7, 10)
-    ball = ((np.stack([k, j, i], -1) - centre) ** 2).sum(-1) < radius**2
-    voxels = (rng.rayleigh(1, ball.shape) * (35 + 60 * ball)).clip(1, 255)
-    images = [sitk.GetImageFromArray(array.astype(np.uint8)) for array in (voxels, ball)]
-    for image in images:
-        image.SetSpacing((0.8, 0.8, 0.8))
-    return images[0], images[1]
-
-
 @pytest.fixture(scope="session")
 def ball_dataset(tmp_path_factory) -> Path:
     """`nnUNet_raw` with the slices of three simulated patients."""
-    from IUSTumorSegLib.slices.export import export_slices
-
-    folder = tmp_path_factory.mktemp("balls")
-    with (folder / "cases.csv").open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["case", "patient", "us", "us_tumor", "label_source"])
-        for seed in range(3):
-            files = [f"{seed}_us.nii.gz", f"{seed}_tumor.nii.gz"]
-            for image, file in zip(simulated_ball(seed), files, strict=True):
-                sitk.WriteImage(image, str(folder / file))
-            writer.writerow([f"ball{seed}", f"patient{seed}", *files, "simulated"])
-    cases = folder / "cases.csv"
-    export_slices(
-        cases=cases, dataset="501_Balls", out=folder / "raw", min_area_mm2=[20, 60], folds=3, empty_share=0.25
-    )
-    return folder / "raw"
+    return write_ball_dataset(tmp_path_factory.mktemp("balls"))

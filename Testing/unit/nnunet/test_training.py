@@ -3,9 +3,7 @@
 import json
 import os
 import signal
-import sys
 import time
-import uuid
 from pathlib import Path
 
 import pytest
@@ -13,14 +11,14 @@ import SimpleITK as sitk
 
 from IUSTumorSegLib.errors import BadInput, Failed
 from IUSTumorSegLib.evaluation.overlap import overlap
-from IUSTumorSegLib.jobs.child_process import start_job
 from IUSTumorSegLib.nnunet.load_predictor import load_predictor
 from IUSTumorSegLib.nnunet.training import train_network
 from IUSTumorSegLib.nnunet.training_curve import read_curve
 from IUSTumorSegLib.nnunet.volume_prediction import predict_volume
 from IUSTumorSegLib.slices.manifest import read_manifest
 
-from .conftest import simulated_ball
+from .made_balls import simulated_ball
+from .training_processes import processes_marked, start_marked_training
 
 SHORT = {"epochs": 6, "iterations_per_epoch": 20, "validation_iterations": 3}
 ENDED_WITHIN_S = 5.0
@@ -135,39 +133,11 @@ def test_a_cut_off_trains_on_its_view_of_the_same_preprocessed_slices(trained, b
     assert ("preprocess", 1, 1, "slices are preprocessed already") in reports
 
 
-def processes_marked(mark: str) -> set[int]:
-    """The processes that carry `mark` in their environment: a job and all its descendants."""
-    found = set()
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and _environment(folder).find(mark.encode()) >= 0 and _is_alive(folder):
-            found.add(int(folder.name))
-    return found
-
-
-def _environment(folder: Path) -> bytes:
-    try:
-        return (folder / "environ").read_bytes()
-    except OSError:
-        return b""
-
-
-def _is_alive(folder: Path) -> bool:
-    try:
-        return (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for left processes in Linux's /proc")
 @pytest.mark.parametrize("way", ["cancelled", "killed"])
 def test_a_training_ended_from_outside_leaves_no_process_within_five_seconds(ball_dataset, tmp_path, way):
-    arguments = {"dataset": "501", "raw": str(ball_dataset), "out": str(tmp_path / "out"), "workers": 2, "epochs": 1000}
-    request = tmp_path / "request.json"
-    request.write_text(json.dumps({"task": "train", "arguments": arguments}))
-    mark = uuid.uuid4().hex
-    command = [sys.executable, "-m", "IUSTumorSegLib.jobs", str(request)]
-    job = start_job(command, tmp_path / "log.txt", os.environ | {"IUSTUMORSEG_TEST_MARK": mark})
+    job, mark = start_marked_training(ball_dataset, tmp_path)
     try:
         deadline = time.monotonic() + 120
         while not any(event["stage"] == "train" for event in job.poll()):

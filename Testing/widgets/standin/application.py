@@ -124,6 +124,14 @@ class LayoutManager:
         """The slice views of the present layout."""
         return [node.GetLayoutName() for node in self._present_views()]
 
+    @property
+    def plotViewCount(self) -> int:
+        """How many plot views there are; those with an owner of their own are none of the layout's."""
+        nodes = self._scene.GetNodesByClass("vtkMRMLPlotViewNode")
+        nodes.UnRegister(None)
+        views = [nodes.GetItemAsObject(i) for i in range(nodes.GetNumberOfItems())]
+        return sum(view.GetParentLayoutNode() is None for view in views)
+
     def sliceWidget(self, name: str) -> Any:
         """A slice view of the present layout; `None` for one that is not in it."""
         nodes = {node.GetLayoutName(): node for node in self._present_views()}
@@ -152,6 +160,7 @@ def _slice_widget(slice_node: Any, scene: Any, application_logic: Any) -> Simple
     window.AddRenderer(renderer)
     interactor = vtk.vtkGenericRenderWindowInteractor()
     interactor.SetRenderWindow(window)
+    interactor.SetInteractorStyle(None)
     view = SimpleNamespace(renderWindow=lambda: window, interactor=lambda: interactor, scheduleRender=lambda: None)
     return SimpleNamespace(
         sliceLogic=lambda: logic, sliceView=lambda: view, mrmlSliceNode=logic.GetSliceNode,

@@ -1,5 +1,6 @@
 """Puts the stand-in in place of the names that the Slicer application adds."""
 
+import ctypes
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ def install(application_logic: Any, scene: Any) -> QtWidgets.QApplication:
     """Make `import qt`, `import ctk` and Slicer's desktop names work in this process. Returns the Qt application."""
     import slicer
 
+    _keep_none()
     qt_application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     sys.modules["qt"] = _Names("qt", lambda name: ClassProxy(UiLoader if name == "QUiLoader" else qt_class(name)))
     sys.modules["ctk"] = _Names("ctk", lambda name: ClassProxy(CTK_WIDGETS[name]))
@@ -31,6 +33,12 @@ def install(application_logic: Any, scene: Any) -> QtWidgets.QApplication:
     _add_module(slicer, "parameterNodeWrapper", vars(parameter_node))
     _add_module(slicer, "i18n", {"tr": lambda text: text, "translate": lambda context, text: text})
     return qt_application
+
+
+def _keep_none() -> None:
+    """PySide6's wheels take None for immortal, which it is from Python 3.12 on: before that they would use it up."""
+    if sys.version_info < (3, 12):
+        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
 
 
 class _Names(ModuleType):

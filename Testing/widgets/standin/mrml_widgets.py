@@ -5,6 +5,8 @@ from typing import Any
 from PySide6 import QtWidgets
 from PySide6.QtCore import Property, Signal
 
+from .plot_view import qMRMLPlotView
+
 
 class qMRMLWidget(QtWidgets.QWidget):
     """The top of a module's panel; hands its scene to what the .ui file connects to it."""
@@ -235,4 +237,4 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     addRemoveSegmentButtonsVisible = _editor_flag("addRemoveSegmentButtonsVisible")
 
 
-MRML_WIDGETS = {cls.__name__: cls for cls in (qMRMLWidget, qMRMLNodeComboBox, qMRMLSegmentEditorWidget)}
+MRML_WIDGETS = {cls.__name__: cls for cls in (qMRMLWidget, qMRMLNodeComboBox, qMRMLSegmentEditorWidget, qMRMLPlotView)}
