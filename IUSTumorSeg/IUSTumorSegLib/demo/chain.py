@@ -198,7 +198,8 @@ def predict_held_out(files: DemoFiles, network: "TrainedNetwork", progress: Prog
     """Segment the held-out patient's ultrasound."""
     from ..nnunet.prediction import predict_files
 
-    predict_files(model=network.model_folder, input=files.held_out.us, out=files.prediction, progress=progress)
+    part = _part(progress, "predict", 0, 1, f"Segmenting {files.held_out.name}")
+    predict_files(model=network.model_folder, input=files.held_out.us, out=files.prediction, progress=part)
 
 
 def evaluate(files: DemoFiles, progress: Progress) -> None:

@@ -21,7 +21,7 @@ from ..errors import BadInput, Failed
 from ..jobs.progress import Progress
 from ..jobs.threads import let_threads_sleep
 from ..study.disk import is_disk_full
-from ..study.file_lock import locked_file
+from ..study.file_lock import Busy, locked_file
 from ..study.run import duration
 from .memory_estimate import advice, check_memory
 from .training import PARENT_VARIABLE
@@ -49,7 +49,7 @@ def run_training(request: TrainingRequest, progress: Progress) -> None:
     _set_environment(request)
     started = time.time()
     try:
-        with _said_of_machine(request):
+        with _said_of_machine(request), alone_on_fold(request):
             data, former = _check_data(request, progress)
             _prepare(request, data["data_sha256"], progress)
             prepared = time.time()
@@ -57,6 +57,21 @@ def run_training(request: TrainingRequest, progress: Progress) -> None:
             _train(trainer, begun_record(request, data, trainer, former), request, prepared - started, progress)
     finally:
         _end_workers()
+
+
+@contextmanager
+def alone_on_fold(request: TrainingRequest) -> Iterator[None]:
+    """Keep other trainings away from this fold's folder; `BadInput` where one is at work."""
+    name = f".{request.dataset}__{request.model_folder.name}__fold_{request.fold}.lock"
+    try:
+        with locked_file(request.results_folder / name, wait=False):
+            yield
+    except Busy as error:
+        raise BadInput(
+            "a fold that no other process trains",
+            f"a training at work in {request.fold_folder}",
+            "wait for its end, or cancel it",
+        ) from error
 
 
 def _check_data(request: TrainingRequest, progress: Progress) -> tuple[dict[str, Any], dict[str, Any] | None]:

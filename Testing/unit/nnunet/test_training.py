@@ -1,9 +1,12 @@
 """A real training of nnunetv2 on simulated balls: learned, recorded, gone on with, and ended on demand."""
 
+import hashlib
 import json
 import os
 import signal
 import time
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -30,7 +33,7 @@ def trained(ball_dataset, tmp_path_factory):
     reports = []
     network = train_network(
         dataset="501", raw=ball_dataset, out=tmp_path_factory.mktemp("out"), seed=5, **SHORT,
-        progress=lambda *report, **more: reports.append(report),
+        progress=lambda *report, **more: reports.append((*report, more)),
     )  # fmt: skip
     return network, reports
 
@@ -78,6 +81,10 @@ def test_curve_and_progress_carry_the_numbers_of_nnunets_own_log(trained):
     epochs = [report for report in reports if report[0] == "train"]
     assert [report[1:3] for report in epochs] == [(n, 6) for n in range(1, 7)]
     assert f"pseudo Dice {curve[2].pseudo_dice:.3f}, at most" in epochs[2][3]
+    # What a window draws its curves from.
+    assert [report[4]["epoch"] for report in epochs] == [asdict(epoch) for epoch in curve]
+    assert {report[4]["fold"] for report in epochs} == {0}
+    assert epochs[-1][4]["left_s"] == 0 < epochs[0][4]["left_s"]
     assert {report[0] for report in reports} >= {"fingerprint", "plan", "preprocess", "train"}
 
 
@@ -92,6 +99,11 @@ def test_the_record_says_what_was_trained_on_what_with_what(trained, ball_datase
     )
     assert set(record["versions"]) >= {"iustumorseg", "python", "nnunetv2", "torch", "numpy"}
     assert len(record["data_sha256"]) == 64
+    for name, key in (("dataset.json", "dataset_json"), ("splits_final.json", "splits"), ("manifest.csv", "manifest")):
+        content = (ball_dataset / "Dataset501_Balls" / name).read_bytes()
+        assert record[f"{key}_sha256"] == hashlib.sha256(content).hexdigest()
+    assert record["state"] == "finished" and record["repeatable"]
+    assert datetime.fromisoformat(record["began"]) <= datetime.fromisoformat(record["updated"])
 
 
 @pytest.mark.slow

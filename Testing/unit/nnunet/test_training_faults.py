@@ -14,7 +14,7 @@ import pytest
 
 from IUSTumorSegLib.errors import BadInput, Failed
 from IUSTumorSegLib.jobs.child_process import start_job
-from IUSTumorSegLib.nnunet.run_training import _said_of_machine
+from IUSTumorSegLib.nnunet.run_training import _said_of_machine, alone_on_fold
 from IUSTumorSegLib.nnunet.training import as_fold, make_request, train_network
 from IUSTumorSegLib.nnunet.training_record import check_same_data, data_hashes, is_complete, read_record
 from IUSTumorSegLib.nnunet.training_request import TrainingRequest
@@ -176,6 +176,18 @@ def test_memory_that_ran_out_is_said_with_a_batch_and_a_patch(ball_dataset, tmp_
         raise error
     assert "memory was not enough for batches of 12 patches of 512 x 512: train with" in str(failed.value)
     assert "--batch-size" in str(failed.value) and "--patch-size" in str(failed.value)
+
+
+def test_a_fold_is_trained_by_one_process_at_a_time(ball_dataset, tmp_path):
+    first, second = (request_for(ball_dataset, tmp_path, fold=fold) for fold in (0, 1))
+    first.results_folder.mkdir(parents=True)
+    with alone_on_fold(first):
+        with alone_on_fold(second):
+            pass
+        with pytest.raises(BadInput, match="a training at work in"), alone_on_fold(first):
+            pass
+    with alone_on_fold(first):
+        pass
 
 
 def test_other_errors_pass_as_they_are(ball_dataset, tmp_path):
