@@ -76,7 +76,9 @@ def test_the_picture_of_the_review_panel_is_drawn(
     panel = open_module("IUSTumorSeg")
     review = Review(panel, demo_study(tmp_path, DEMO_CASE, cases=4), wait_until).open_study()
     review.panel.study.ui.reviewStateComboBox.setCurrentIndex(4)
-    review.press("N", "A", "E", "R")
+    review.press("N", "A")
+    wait_until(lambda: not review.panel.loader.completing)
+    review.press("E", "R")
     review.panel.study.ui.studyPathLineEdit.currentPath = "/data/glioma-study"
     panel.ui.imagesCollapsibleButton.wrapped.hide()
     for step in ("register", "compare", "propagate"):
@@ -95,6 +97,7 @@ def picture_of(panel: Any, size_px: tuple[int, int]) -> np.ndarray:
             fold(box)
     QtWidgets.QApplication.processEvents()
     window = panel.parent.widget.wrapped
+    window.layout().activate()
     window.resize(*size_px)
     QtWidgets.QApplication.processEvents()
     buffer = QtCore.QBuffer()

@@ -58,7 +58,7 @@ def no_reading(review):
 
 
 def reading_threads():
-    return [thread for thread in threading.enumerate() if "_read" in thread.name]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
 
 
 def repeated(cycle, review, scene):

@@ -16,6 +16,7 @@ def review(open_module, tmp_path, wait_until):
     use_contrasts(study.folder / "cases" / "c01", "FLAIR", "T1")
     shown = Review(open_module("IUSTumorSeg"), study, wait_until).open_study()
     shown.press("N")
+    wait_until(lambda: not shown.panel.loader.completing)
     return shown
 
 
@@ -229,3 +230,23 @@ def test_an_open_study_folds_the_steps_for_a_single_case(review):
     assert review.module.ui.registerCollapsibleButton.collapsed
     review.panel.study.ui.closeStudyButton.click()
     assert not review.module.ui.registerCollapsibleButton.collapsed
+
+
+def test_a_case_that_was_not_read_ahead_is_shown_before_its_overlays_which_follow_and_change_nothing_else(
+    open_module, tmp_path, wait_until
+):
+    review = Review(open_module("IUSTumorSeg"), made_study(tmp_path, 2), wait_until).open_study()
+    review.press("N")
+    scene = review.panel.views.scene
+    assert review.panel.loader.completing
+    assert "edges" not in scene.available_overlays()
+    assert not review.ui.edgesOverlayButton.enabled
+    review.press("C", "2", "T")
+    wait_until(lambda: not review.panel.loader.completing)
+    assert {"edges", "agreement"} <= set(scene.available_overlays())
+    assert review.ui.edgesOverlayButton.enabled
+    assert (scene.pose_name, scene.settings.mode) == ("candidate 2", "curtain")
+    wait_until(lambda: review.panel.loader.is_ahead)
+    review.press("N")
+    assert not review.panel.loader.completing  # read ahead, it comes with its overlays
+    assert "edges" in scene.available_overlays()

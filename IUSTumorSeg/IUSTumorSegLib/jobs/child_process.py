@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from .process_identity import group_has_living
+
 IS_WINDOWS = os.name == "nt"
 
 
@@ -131,7 +133,8 @@ def _group_lives(group: int, leader_runs: Callable[[], bool]) -> bool:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
-    return True
+    # Where nobody collects the ended descendants of an ended process, the group never goes.
+    return group_has_living(group)
 
 
 def _signal_group(group: int, number: int) -> None:

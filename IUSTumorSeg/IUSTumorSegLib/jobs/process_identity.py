@@ -1,9 +1,12 @@
-"""What tells a running process from a later one that was given the same number."""
+"""What the system says of processes: which one a number means now, and whether a group still works."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+# Counted from the state, which is the third field of all.
+START_FIELD = 19
 
 
 def process_identity(pid: int) -> str | None:
@@ -13,17 +16,33 @@ def process_identity(pid: int) -> str | None:
     return _on_windows(pid) if os.name == "nt" else _by_ps(pid)
 
 
-def _on_linux(pid: int) -> str | None:
+def group_has_living(group: int) -> bool:
+    """Whether a process group has a member that has not ended; True where the system does not tell (not Linux)."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(fields[2] == str(group) and fields[0] not in "ZX" for fields in map(_stat, _process_numbers()) if fields)
+
+
+def _process_numbers() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent, group and what follows of `/proc/PID/stat`; empty where there is no such process."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The name before the last bracket may hold anything; after it come the state and, 19 fields on, the start.
-    fields = stat.rpartition(")")[2].split()
-    if fields[0] in "ZX":
+        return []
+    # The name before the last bracket may hold anything.
+    return stat.rpartition(")")[2].split()
+
+
+def _on_linux(pid: int) -> str | None:
+    fields = _stat(pid)
+    if not fields or fields[0] in "ZX":
         return None
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot} {fields[19]}"
+    return f"{boot} {fields[START_FIELD]}"
 
 
 def _by_ps(pid: int) -> str | None:

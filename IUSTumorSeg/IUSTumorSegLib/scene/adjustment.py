@@ -165,7 +165,7 @@ class Adjustment:
         assert folder is not None
         keep = keep_adjusted if (folder / REGISTRATION_FILE).is_file() else keep_first
         try:
-            keep(folder, step.mri_to_us_ras, reviewer, False, step.score or 0.0, self.case.landmarks)
+            keep(folder, step.mri_to_us_ras, reviewer, step.how == BY_LC2, step.score or 0.0, self.case.landmarks)
         except OSError as error:
             raise Failed(
                 f"The registration could not be written to {folder}: {error.strerror or error}. "

@@ -40,6 +40,23 @@ def reasons_not_ready(step: str, nodes: CaseNodes) -> list[str]:
     return reasons
 
 
+def is_one_slice(volume: Any) -> bool:
+    """Whether a volume node holds a 2D image."""
+    return 1 in volume.GetImageData().GetDimensions()
+
+
+def reasons_not_to_segment(us: Any) -> list[str]:
+    """Why a volume node cannot be segmented, as sentences that say what to do; empty if it can."""
+    if us is None:
+        return ["Choose an ultrasound volume or image first."]
+    data = us.GetImageData()
+    if data is None or sum(number > 1 for number in data.GetDimensions()) < 2:
+        return [f"Choose another volume: '{us.GetName()}' holds no image."]
+    if data.GetNumberOfScalarComponents() != 1:
+        return [f"Convert '{us.GetName()}' to grey first (Vector to Scalar Volume module): it is coloured."]
+    return _deformed(us)
+
+
 def find_registration(us: Any, mri: Any) -> Any:
     """The transform node that registers the volume node `mri` to `us`, or None."""
     scene = us.GetScene()
@@ -115,7 +132,7 @@ def _unusable_volume(volume: Any, what: str) -> list[str]:
         return [f"Choose {what} first."]
     if volume.GetImageData() is None or min(volume.GetImageData().GetDimensions()) < 2:
         return [f"Choose another volume: '{volume.GetName()}' is not a 3D image."]
-    return deformed(volume)
+    return _deformed(volume)
 
 
 def _missing_mri_label(nodes: CaseNodes) -> list[str]:
@@ -129,7 +146,7 @@ def _unusable_label(labels: Any) -> list[str]:
         empty = labels.GetSegmentation().GetNumberOfSegments() == 0
     else:
         empty = labels.GetImageData() is None
-    return [f"Choose another tumour label: '{labels.GetName()}' is empty."] if empty else deformed(labels)
+    return [f"Choose another tumour label: '{labels.GetName()}' is empty."] if empty else _deformed(labels)
 
 
 def _missing_registration(nodes: CaseNodes) -> list[str]:
@@ -144,8 +161,7 @@ def _missing_us_label(nodes: CaseNodes) -> list[str]:
     return _unusable_label(nodes.us_tumor)
 
 
-def deformed(node: Any) -> list[str]:
-    """Why a node that a transform deforms cannot be used; empty where none does."""
+def _deformed(node: Any) -> list[str]:
     parent = node.GetParentTransformNode()
     if parent is None or parent.IsTransformToWorldLinear():
         return []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..atomic_files import write_json_atomic
 from ..errors import BadInput
-from .cases import ROLE_ATTRIBUTE, CaseNodes, deformed, find_registration
+from .cases import ROLE_ATTRIBUTE, CaseNodes, find_registration, is_one_slice
 from .nodes import image_from_volume, voxels_of
 from .registration_nodes import pose_before_registration, verdict_on
 from .segmentations import labelmap_from_segmentation
@@ -130,23 +130,6 @@ def prediction_request(us: Any, model: Path, wishes: PredictionWishes, folder: P
         "min_component_mm2" if is_2d else "min_component_mm3": wishes.smallest,
     }
     return JobRequest(_write_request("predict", arguments, folder), label)
-
-
-def is_one_slice(volume: Any) -> bool:
-    """Whether a volume node holds a 2D image."""
-    return 1 in volume.GetImageData().GetDimensions()
-
-
-def reasons_not_to_segment(us: Any) -> list[str]:
-    """Why a volume node cannot be segmented, as sentences that say what to do; empty if it can."""
-    if us is None:
-        return ["Choose an ultrasound volume or image first."]
-    data = us.GetImageData()
-    if data is None or sum(number > 1 for number in data.GetDimensions()) < 2:
-        return [f"Choose another volume: '{us.GetName()}' holds no image."]
-    if data.GetNumberOfScalarComponents() != 1:
-        return [f"Convert '{us.GetName()}' to grey first (Vector to Scalar Volume module): it is coloured."]
-    return deformed(us)
 
 
 def _flat_image(us: Any) -> "sitk.Image":

@@ -125,6 +125,12 @@ class ReviewScene:
         case.set_agreement(agreement, np.asarray(mri_to_us_ras, dtype=float))
         case.show(self.settings)
 
+    def take_overlays(self, case: ReviewCase) -> None:
+        """Show the edges, agreement and arrows of the case that is open, made since it was opened; all else stays."""
+        shown = self._open_case()
+        shown.take_overlays(case)
+        shown.show(self.settings)
+
     def legend(self) -> list[tuple[tuple[float, float, float], str]]:
         """Colour (0 to 1) and meaning of what is laid over the images now."""
         shown = self.settings.overlays & set(self.available_overlays())

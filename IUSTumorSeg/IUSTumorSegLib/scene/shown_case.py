@@ -141,6 +141,13 @@ class ShownCase:
         self._agreement = OverlayImage(agreement_picture(agreement), step_px=3)
         self._agreement_pose = pose
 
+    def take_overlays(self, case: ReviewCase) -> None:
+        """Take the edges, agreement and arrows of the same case, made since it was opened."""
+        self.case = case
+        self._edges = self._edge_overlay()
+        if case.agreement is not None:
+            self.set_agreement(case.agreement, self.result)
+
     def agreement_is_current(self) -> bool:
         """Whether the heat map belongs to the pose that is shown."""
         return self._agreement_pose is not None and np.allclose(self._agreement_pose, self.pose, atol=1e-6)

@@ -1,6 +1,6 @@
 """A case of a study, or of the open scene, as the nodes that a review shows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,17 @@ def load_case(scene: Any, images: "CaseImages") -> ReviewCase:
         images.name, nodes, mris, labels, transform, images.folder, images.registration, images.landmarks,
         images.edges, images.agreement, images.agreement_inputs, images.arrows, tuple(made),
     )  # fmt: skip
+
+
+def with_overlays_of(case: ReviewCase, images: "CaseImages") -> ReviewCase:
+    """The same case with the edges, agreement and arrows that were made of its images since it was loaded."""
+    return replace(
+        case,
+        edges=images.edges,
+        agreement=images.agreement,
+        agreement_inputs=images.agreement_inputs,
+        arrows=images.arrows,
+    )
 
 
 def case_from_scene(nodes: CaseNodes, images: "CaseImages | None" = None) -> ReviewCase:

@@ -57,29 +57,31 @@ class CaseImages:
     arrows: Arrows | None = None
 
 
-def read_case_images(case_folder: Path) -> CaseImages:
-    """Read all that the review of a case shows; `BadInput` with a sentence for a file that is missing or unreadable."""
+def read_case_images(case_folder: Path, overlays: bool = True) -> CaseImages:
+    """Read all that the review of a case shows; `BadInput` with a sentence for a file that is missing or unreadable.
+
+    Without `overlays`, which take most of the time, they can be made later by `with_overlays`.
+    """
     folder = Path(case_folder)
     case = read_case(folder)
     us = _read(located(folder, case.us), "ultrasound")
     mris = tuple((file.what, _read(located(folder, file), f"MRI {file.what}".strip())) for file in _mris(case))
     registration = _if_there(folder / REGISTRATION_FILE, read_registration)
     mri_tumor = _label(folder, case.mri_tumor)
-    return with_overlays(
-        CaseImages(
-            name=case.case,
-            us=us,
-            mris=mris,
-            folder=folder,
-            case=case,
-            mri_tumor=mri_tumor,
-            propagated=_if_there(folder / PROPAGATED_FILE, read_label),
-            corrected=_if_there(folder / CORRECTED_FILE, read_label),
-            us_label=_label(folder, case.us_tumor),
-            registration=registration,
-            landmarks=read_tag(located(folder, case.landmarks)) if case.landmarks else None,
-        )
+    images = CaseImages(
+        name=case.case,
+        us=us,
+        mris=mris,
+        folder=folder,
+        case=case,
+        mri_tumor=mri_tumor,
+        propagated=_if_there(folder / PROPAGATED_FILE, read_label),
+        corrected=_if_there(folder / CORRECTED_FILE, read_label),
+        us_label=_label(folder, case.us_tumor),
+        registration=registration,
+        landmarks=read_tag(located(folder, case.landmarks)) if case.landmarks else None,
     )
+    return with_overlays(images) if overlays else images
 
 
 def with_overlays(images: CaseImages) -> CaseImages:

@@ -1,6 +1,5 @@
 """A trained model chosen by its folder or zip, with its card on screen."""
 
-import html
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +94,8 @@ class ModelChooser:
         self._read()
 
     def _show(self) -> None:
+        import html
+
         text = card_html(self.card) if self.card is not None else html.escape(" ".join(self.reasons()))
         self._ui.modelCardLabel.text = text
         folds = self.card.folds if self.card is not None else ()
@@ -108,6 +109,8 @@ class ModelChooser:
 
 def card_html(card: "ModelCard") -> str:
     """The card as a small table. Its texts come with the model, so they are shown as they are and never as markup."""
+    import html
+
     spacings = [plan["spacing_mm"] for plan in card.configurations.values()]
     images = "" if card.training_images is None else _(" ({number} images)").format(number=card.training_images)
     dice = ", ".join(f"{value:.3f}" for value in card.validation_dice.values())

@@ -2,7 +2,6 @@
 
 import importlib.util
 import tempfile
-from importlib import metadata
 from pathlib import Path
 
 import slicer
@@ -53,6 +52,8 @@ def _install_with_pip() -> None:
 
 
 def _pins() -> list[str]:
+    from importlib import metadata
+
     pins = []
     for package in KEPT_AS_THEY_ARE:
         try:

@@ -20,6 +20,7 @@ def show_pairs(table: Any, errors: "list[PairErrors]") -> None:
             item = qt.QTableWidgetItem(text)
             item.setToolTip(_("Left out: the distance of the pose that fits the other pairs. Large: misplaced?"))
             table.setItem(row, column, item)
+    table.resizeColumnsToContents()
 
 
 def _in_mm(value: float | None) -> str:

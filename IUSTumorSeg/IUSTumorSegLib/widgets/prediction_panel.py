@@ -11,13 +11,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..scene.job_files import (
-    PROBABILITY_FILE,
-    PredictionWishes,
-    is_one_slice,
-    prediction_request,
-    reasons_not_to_segment,
-)
+from ..scene.cases import is_one_slice, reasons_not_to_segment
 from .model_chooser import ModelChooser
 from .nnunet_installation import nnunet_is_installed
 from .tool_tips import enable_or_say_why
@@ -90,6 +84,8 @@ class PredictionPanel:
 
     def segment(self) -> None:
         """Segment the chosen volume in a child process."""
+        from ..scene.job_files import PredictionWishes, prediction_request
+
         parameters, model, title = self._parameters, self.model.path, self.model.title
         us, labels = parameters.usToSegment, self.model.card.labels
         wishes = PredictionWishes(
@@ -106,6 +102,7 @@ class PredictionPanel:
     def _take_over(self, label_file: Path, us: Any, title: str, labels: dict[str, Any]) -> str:
         import SimpleITK as sitk
 
+        from ..scene.job_files import PROBABILITY_FILE
         from ..scene.prediction_nodes import put_prediction
 
         made = None

@@ -52,7 +52,7 @@ class ReviewPanel:
         self._entered = self._suspended = False
         self.study = StudyPanel(self._study_opened, self._study_closing, self.open_case, self._update)
         self.ui.studyPlace.layout().addWidget(self.study.widget)
-        self.loader = CaseLoader()
+        self.loader = CaseLoader(self._completed)
         self.views = ReviewViews(self._follow_views, self._step, self._touch)
         self.controls = ViewControls(self.ui, self._show, self.views.set_flicker_hz)
         self.heat_map = HeatMap()
@@ -168,6 +168,22 @@ class ReviewPanel:
         self._follow_views()
         for panel in self._panels:
             panel.show_case(case, scene)
+
+    def _completed(self, images: "CaseImages") -> None:
+        """The overlays of the case on the screen were made after it was shown."""
+        from ..scene.study_cases import with_overlays_of
+
+        scene = self.views.scene
+        if self._case is None or scene is None or self._case.folder != images.folder:
+            return
+        self._case = with_overlays_of(self._case, images)
+        scene.take_overlays(self._case)
+        self.controls.offer(list(self._case.mris), scene.available_overlays())
+        self.heat_map.show_case(self._case, scene)
+        self.heat_map.follow()
+        self._follow_views()
+        if not self._adjustment.adjusting:
+            self._adjustment.show_case(self._case, scene)
 
     def _drop_case(self) -> None:
         """Take the case off the screen and its nodes out of the scene."""
@@ -326,10 +342,10 @@ class ReviewPanel:
             show=self._show,
             job_panel=job_panel,
         )
-        adjustment, correction = AdjustmentPanel(host), CorrectionPanel(host)
-        self.ui.adjustmentPlace.layout().addWidget(adjustment.widget)
+        self._adjustment, correction = AdjustmentPanel(host), CorrectionPanel(host)
+        self.ui.adjustmentPlace.layout().addWidget(self._adjustment.widget)
         self.ui.correctionPlace.layout().addWidget(correction.widget)
-        return [adjustment, correction]
+        return [self._adjustment, correction]
 
     def _why_not_writable(self) -> str:
         return self.session.read_only if self.session is not None else _("Open a study first.")

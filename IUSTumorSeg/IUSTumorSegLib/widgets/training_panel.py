@@ -10,7 +10,6 @@ from slicer.i18n import tr as _
 
 from ..errors import BadInput
 from ..jobs.detached_job import DetachedJob, find_detached_job, start_detached_job
-from ..scene.job_files import training_request
 from .background import Background
 from .curve_plot import CurvePlot
 from .export_rules import folder_reasons
@@ -106,6 +105,7 @@ class TrainingPanel:
     def train(self) -> None:
         """Start the training in a process that can outlive this window."""
         from ..nnunet.training_choices import fold_names, request_of
+        from ..scene.job_files import training_request
 
         choices, gpus = self.choices(), self._gpus or ()
         try:

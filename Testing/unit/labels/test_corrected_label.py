@@ -110,7 +110,7 @@ def test_a_save_that_fails_leaves_the_earlier_label_and_its_record(case, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(corrected_label, "write_volume", full_disk)
-    with pytest.raises(Failed, match="could not be saved.*No space left on device.*still open"):
+    with pytest.raises(Failed, match=r"could not be saved.*No space left on device.*still open"):
         save(case, cube(9), CORRECTED_FILE)
     assert read_corrections(case) == [first]
 
