@@ -3,9 +3,9 @@
 A fold that fails stops no other. Started again with `resume`, what is trained is kept and the rest is gone on with.
 """
 
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -130,9 +130,11 @@ def _sentence_of_end(training: Any) -> str:
 
 def _end_all(trainings: Sequence[Any]) -> None:
     """End trainings at once: one after the other, each with its grace, would take too long."""
-    if trainings:
-        with ThreadPoolExecutor(len(trainings)) as pool:
-            list(pool.map(lambda training: training.end(), trainings))
+    threads = [threading.Thread(target=training.end) for training in trainings]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def _of_fold(progress: Progress, fold: int | str) -> Progress:

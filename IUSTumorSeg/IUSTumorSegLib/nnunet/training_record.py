@@ -10,7 +10,6 @@ import os
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +142,9 @@ def _machine(device: Any) -> dict[str, Any]:
 
 
 def _version_of(package: str) -> str:
+    # A window loads this module, and would wait for that one.
+    from importlib import metadata
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -78,6 +78,8 @@ def _landmark_error(registration: Registration, landmarks: Landmarks | None) -> 
 
 
 def _score(registration: Registration, study_scores: Sequence[float]) -> Fact:
+    if registration.method_name.startswith("manual"):
+        return Fact("Score", "Not computed for a pose set by hand.")
     sentence = f"{registration.score:.3f}."
     if len(study_scores) >= FEWEST_TO_COMPARE:
         rank = percentile_rank(registration.score, study_scores)

@@ -1,5 +1,6 @@
 """What is known of a registration, in sentences."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,10 @@ def test_without_a_registration_that_is_what_is_told():
 @pytest.mark.parametrize(("value", "rank"), [(0, 0), (1, 12.5), (2.5, 50), (4, 87.5), (9, 100)])
 def test_a_percentile_rank_counts_ties_half(value, rank):
     assert percentile_rank(value, [1, 2, 3, 4]) == rank
+
+
+def test_a_pose_set_by_hand_has_no_score_to_compare():
+    judgement = Judgement("review", ("A person set this pose.",))
+    by_hand = replace(registration(judgement, score=0.0), method_name="manual + LC2")
+    facts = told(review_facts(by_hand, [0.2, 0.3, 0.4, 0.5, 0.6, 0.7]))
+    assert facts["Score"] == "Not computed for a pose set by hand."
