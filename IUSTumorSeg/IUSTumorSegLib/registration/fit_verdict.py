@@ -35,7 +35,7 @@ REAL_RIGHT_MM = 3.0  # mean landmark error; case 24's rigid floor is 0.83 mm and
 CONTRASTS = ("FLAIR", "T1ce", "T2")
 FEATURES = ("lc2_z", "thin_lc2_z", "mind_z", "log_bootstrap", "informative_share", "agreeing_starts")
 RIDGE = 0.01  # per case: keeps weights finite where right and wrong are separable
-ERROR_RIDGE = 0.1  # per case: right errors hardly depend on the signs, and few patients must not decide how
+ERROR_FEATURE = "log_bootstrap"  # the one sign that errors of right registrations follow; more overfit few patients
 ACCEPT_ABOVE, REJECT_BELOW = 0.8, 0.2
 
 
@@ -133,7 +133,10 @@ def fit(runs: list[dict[str, Any]]) -> dict[str, Any]:
     means, deviations = rows.mean(axis=0), rows.std(axis=0) + 1e-9
     weights = _logistic((rows - means) / deviations, right)
     error = np.log([max(run["error_mm"], 0.05) for run in runs])
-    error_weights, deviation = _ridge_regression(((rows - means) / deviations)[right], error[right])
+    constant, slope, deviation = _line_by_patient(
+        ((rows - means) / deviations)[right, FEATURES.index(ERROR_FEATURE)], error[right],
+        [_patient_of(run) for run in runs if run["right"]],
+    )  # fmt: skip
     failed = np.array([run["error_mm"] for run in runs if not run["right"] and run["kind"] in ("own", "real")])
     return {
         "features": list(FEATURES),
@@ -143,8 +146,8 @@ def fit(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "intercept": float(weights[0]),
         "accept_above": ACCEPT_ABOVE,
         "reject_below": REJECT_BELOW,
-        "error_intercept": float(error_weights[0]),
-        "error_weights": error_weights[1:].tolist(),
+        "error_intercept": constant,
+        "error_weights": [slope if name == ERROR_FEATURE else 0.0 for name in FEATURES],
         "error_deviation": deviation,
         # Where a search fails it ends 13 to 27 mm away; with too few failures of our own that is taken.
         "wrong_log_error": [float(np.log(failed).mean()), float(np.log(failed).std())]
@@ -169,13 +172,23 @@ def _logistic(rows: np.ndarray, right: np.ndarray) -> np.ndarray:
     return weights
 
 
-def _ridge_regression(rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights, intercept first, and the deviation of what they leave, corrected for their number."""
-    design = np.hstack([np.ones((len(rows), 1)), rows])
-    ridge = ERROR_RIDGE * len(rows) * np.diag([0.0] + [1.0] * rows.shape[1])
-    weights = np.linalg.solve(design.T @ design + ridge, design.T @ values)
-    freedom = max(len(rows) - design.shape[1], 1)
-    return weights, float(np.sqrt(np.square(values - design @ weights).sum() / freedom))
+def _line_by_patient(x: np.ndarray, y: np.ndarray, patients: list[str]) -> tuple[float, float, float]:
+    """Constant and slope of y over x, and how far patients left out of the fit lie from it (root-mean-square).
+
+    A patient with several runs counts once, by their mean.
+    """
+    names = sorted(set(patients))
+    means = np.array([[v[np.array(patients) == name].mean() for v in (x, y)] for name in names])
+    slope, constant = np.polyfit(means[:, 0], means[:, 1], 1)
+    left_out = []
+    for number, (here, value) in enumerate(means):
+        others = np.delete(means, number, axis=0)
+        left_out.append(value - np.polyval(np.polyfit(others[:, 0], others[:, 1], 1), here))
+    return float(constant), float(slope), float(np.sqrt(np.square(left_out).mean()))
+
+
+def _patient_of(run: dict[str, Any]) -> str:
+    return f"{run['kind'].partition('-')[0]}-{run['name'].split('-')[1]}"
 
 
 def _typical(features: list[dict[str, float]]) -> dict[str, float]:

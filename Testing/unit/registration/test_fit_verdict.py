@@ -9,16 +9,21 @@ from IUSTumorSegLib.registration.verdict import error_of, judge, model_from, rig
 SPREAD = 0.4
 
 
+def law(spread_mm):
+    return 0.4 + 0.9 * np.log(spread_mm)
+
+
 def made_runs(count, seed):
-    """Right runs whose error grows as LC2 stands out less, by a log-normal law; wrong ones that stand out little."""
+    """Right runs whose error grows with the bootstrap's spread, by a log-normal law; wrong ones that stand out little."""
     rng = np.random.default_rng(seed)
     runs = []
     for number in range(count):
         right = number % 2 == 0
         z = rng.uniform(6, 12) if right else rng.uniform(0, 3)
-        error = float(np.exp(1.0 - 0.2 * z + SPREAD * rng.standard_normal())) if right else 20.0
+        spread_mm = float(np.exp(rng.uniform(np.log(0.1), 0.0)))
+        error = float(np.exp(law(spread_mm) + SPREAD * rng.standard_normal())) if right else 20.0
         features = {
-            "lc2_z": z, "thin_lc2_z": z + rng.normal(), "mind_z": z / 3 + 0.1 * rng.normal(), "bootstrap_mm": 0.3,
+            "lc2_z": z, "thin_lc2_z": z + rng.normal(), "mind_z": z / 3 + 0.1 * rng.normal(), "bootstrap_mm": spread_mm,
             "informative_share": 0.3 + 0.02 * rng.normal(), "agreeing_starts": rng.uniform(0.3, 1), "overlap": 1.0,
             "rival_distance_mm": 0.0, "rival_gap": 0.1, "distance_from_start_mm": 5.0,
         }  # fmt: skip
@@ -52,7 +57,7 @@ def test_the_interval_holds_nine_in_ten_errors_of_runs_it_never_saw(model):
 def test_the_expected_error_follows_the_law_that_made_it(model):
     runs = [run for run in made_runs(200, 2) if run["right"]]
     expected = [error_of(run["features"], 1.0, model)[0] for run in runs]
-    truth = [np.exp(1.0 - 0.2 * run["features"]["lc2_z"] + SPREAD**2 / 2) for run in runs]
+    truth = [np.exp(law(run["features"]["bootstrap_mm"]) + SPREAD**2 / 2) for run in runs]
     assert np.median(np.abs(np.log(expected) - np.log(truth))) < 0.1
 
 
@@ -63,6 +68,15 @@ def test_quantiles_divide_the_errors_into_equal_shares(model):
     assert np.log(sizes).std() == pytest.approx(model.error_deviation, rel=0.03)
     low, high = error_of(features, 1.0, model)[1]
     assert np.percentile(sizes, [5, 95]) == pytest.approx([low, high], rel=0.05)
+
+
+def test_a_patient_with_many_runs_counts_once():
+    runs = made_runs(60, 6)
+    twelve_times = [run | {"name": "real-24-x", "kind": "real"} for run in runs[:1] for _ in range(12)]
+    once = model_from(fit([*runs, twelve_times[0]]))
+    often = model_from(fit([*runs, *twelve_times]))
+    features = runs[2]["features"]
+    assert error_of(features, 1.0, often)[0] == pytest.approx(error_of(features, 1.0, once)[0], abs=0.01)
 
 
 def test_right_and_wrong_that_differ_are_told_apart_when_left_out():
