@@ -1,10 +1,11 @@
 """Train on real ultrasound of nerves and vessels (no brain, no tumour), at a small scale on a processor, and test it.
 
-python Testing/benchmarks/train_usgra.py SET [--out DIR] [--epochs 30] [--iterations 25] [--seed 0]
+python Testing/benchmarks/train_usgra.py SET [--out DIR] [--epochs 40] [--iterations 40] [--seed 0]
 
-SET has images/, masks/ and test/ with the same, PNG by PNG; masks hold 0, 1 and 2. The network sees images of half the
-size, so that a patch holds a whole one; labels come back to the full size before they are compared. Prints Dice for each
-class over the test images, and what the place where the training's masks mostly are would reach without a network.
+SET has images/, masks/ and test/ with the same, PNG by PNG; masks hold 0, 1 and 2. The network sees images of a
+quarter of the size, so that a patch holds a whole one; labels come back to the full size before they are compared.
+Prints Dice for each class over the test images, and what the place where the training's masks mostly are would reach
+without a network.
 """
 
 import argparse
@@ -28,7 +29,8 @@ from IUSTumorSegLib.nnunet.training import train_network
 NAME = "Dataset601_NervesAndVessels"
 CLASSES = {"class 1": 1, "class 2": 2}
 # The set says no spacing and no patients: pixels are units, and every fifth image is validated on.
-SPACING, EVERY = (2.0, 2.0), 5
+FACTOR = 4
+SPACING, EVERY = (float(FACTOR), float(FACTOR)), 5
 ENDING = ".nii.gz"
 
 
@@ -36,8 +38,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("set", type=Path)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--iterations", type=int, default=25)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--iterations", type=int, default=40)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -47,7 +49,7 @@ def main() -> int:
         started = time.monotonic()
         network = run(
             lambda progress: train_network(
-                dataset="601", raw=out / "nnUNet_raw", out=out, patch_size=(256, 256), batch_size=4, seed=options.seed,
+                dataset="601", raw=out / "nnUNet_raw", out=out, seed=options.seed,
                 epochs=options.epochs, iterations_per_epoch=options.iterations, validation_iterations=5,
                 device=options.device, overwrite=True, progress=progress,
             ),
@@ -57,16 +59,17 @@ def main() -> int:
         predictor = load_predictor(network.model_folder)
         started = time.monotonic()
         pairs = [
-            (label, resized(predict_slice(predictor, halved(pixels), SPACING).label, label.shape))
+            (label, resized(predict_slice(predictor, reduced(pixels), SPACING).label, label.shape))
             for pixels, label in test_images(options.set)
         ]
         predicted_s = time.monotonic() - started
     mean_masks = mean_masks_of(options.set, names)
+    record = network.record
     print(f"\nReal ultrasound of nerves and vessels: no brain, no tumour. Trained on {len(names)} images "
-          f"({network.record['slices']['train']} learned from), tested on {len(pairs)} others.")  # fmt: skip
-    print(f"{network.record['epochs_done']} epochs of {options.iterations} batches of 4 patches of 256 x 256 in "
-          f"{trained_s:.0f} s, best moving pseudo Dice {network.record['best_pseudo_dice_average']:.3f}; "
-          f"predicted in {predicted_s:.1f} s.")  # fmt: skip
+          f"({record['slices']['train']} learned from), tested on {len(pairs)} others.")  # fmt: skip
+    print(f"{record['epochs_done']} epochs of {options.iterations} batches of {record['batch_size']} patches of "
+          f"{' x '.join(map(str, record['patch_size']))} in {trained_s:.0f} s, best moving pseudo Dice "
+          f"{record['best_pseudo_dice_average']:.3f}; predicted in {predicted_s:.1f} s.")  # fmt: skip
     print(f"{'':10}{'Dice':>7}{'95 %':>17}{'median':>8}{'mean mask':>11}{'images':>8}")
     for name, value in CLASSES.items():
         print_line(name, value, pairs, mean_masks[value])
@@ -89,7 +92,7 @@ def convert(source: Path, folder: Path) -> list[str]:
     make_image_folders(folder)
     for name in names:
         pixels, label = read_grey_2d(source / "images" / f"{name}.png"), read_mask(source / "masks" / f"{name}.png")
-        write_pair(halved(pixels), label[1::2, 1::2], SPACING, name, folder, ENDING)
+        write_pair(reduced(pixels), reduced_label(label), SPACING, name, folder, ENDING)
     validated = names[::EVERY]
     split = {"train": [name for name in names if name not in validated], "val": validated}
     (folder / "splits_final.json").write_text(json.dumps([split]))
@@ -106,11 +109,18 @@ def convert(source: Path, folder: Path) -> list[str]:
     return names
 
 
-def halved(pixels: np.ndarray) -> np.ndarray:
-    """Grey values (uint8) at half the size, each the mean of four; an odd last row or column is left out."""
-    rows, columns = pixels.shape[0] // 2, pixels.shape[1] // 2
-    blocks = pixels[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2)
-    return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+def reduced(pixels: np.ndarray) -> np.ndarray:
+    """Grey values (uint8) at the reduced size, each the mean of a square; what is left at the ends is cut off."""
+    rows, columns = pixels.shape[0] // FACTOR, pixels.shape[1] // FACTOR
+    squares = pixels[: FACTOR * rows, : FACTOR * columns].reshape(rows, FACTOR, columns, FACTOR)
+    return np.rint(squares.mean(axis=(1, 3))).astype(np.uint8)
+
+
+def reduced_label(label: np.ndarray) -> np.ndarray:
+    """The label in the middle of each square."""
+    rows, columns = label.shape[0] // FACTOR, label.shape[1] // FACTOR
+    middle = FACTOR // 2
+    return label[middle : FACTOR * rows : FACTOR, middle : FACTOR * columns : FACTOR]
 
 
 def test_images(source: Path) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -165,6 +165,15 @@ def test_each_class_of_a_model_is_a_segment_and_a_threshold_is_refused_with_a_se
     assert "several classes" in reasons_against_threshold(nodes.segmentation)[0]
 
 
+def test_regions_that_overlap_become_one_segment(scene, us):
+    classes = np.zeros((12, 20, 30), dtype=np.uint8)
+    classes[3:9, 4:8, 5:9], classes[5:7, 5:7, 6:8] = 1, 2
+    labels = {"background": 0, "whole tumor": [1, 2], "core": [2]}
+    nodes = put_prediction(scene, image_like(us, classes), us, MODEL, labels)
+    assert nodes.segmentation.GetSegmentation().GetNumberOfSegments() == 1
+    assert np.array_equal(mask_of(nodes, us), classes > 0)
+
+
 def test_a_volume_that_was_cropped_meanwhile_is_refused_and_the_scene_left_alone(scene, us):
     before = scene.GetNumberOfNodes()
     with pytest.raises(BadInput, match="another number of voxels"):

@@ -81,6 +81,7 @@ def test_nothing_of_it_is_saved_and_nothing_stays_when_it_is_removed(scene):
 def test_it_survives_a_scene_that_was_closed_before_it_was_removed(scene):
     plot = TrainingPlot(scene)
     plot.show({"0": curve(1)})
-    scene.Clear(1)
+    scene.Clear(0)
     plot.remove()
-    assert scene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode") == 0
+    for name in ("Chart", "Series", "View"):
+        assert scene.GetNumberOfNodesByClass(f"vtkMRMLPlot{name}Node") == 0

@@ -83,7 +83,7 @@ def test_the_picture_of_the_review_panel_is_drawn(
     panel.ui.imagesCollapsibleButton.wrapped.hide()
     for step in ("register", "compare", "propagate"):
         getattr(panel.ui, f"{step}CollapsibleButton").wrapped.hide()
-    write_picture(picture_of(panel, REVIEW_PANEL_PX), "review-panel.png")
+    write_picture(without_empty_end(picture_of(panel, REVIEW_PANEL_PX)), "review-panel.png")
 
 
 def picture_of(panel: Any, size_px: tuple[int, int]) -> np.ndarray:
@@ -97,12 +97,17 @@ def picture_of(panel: Any, size_px: tuple[int, int]) -> np.ndarray:
             fold(box)
     QtWidgets.QApplication.processEvents()
     window = panel.parent.widget.wrapped
-    window.layout().activate()
     window.resize(*size_px)
     QtWidgets.QApplication.processEvents()
     buffer = QtCore.QBuffer()
     window.grab().save(buffer, "PNG")
     return np.asarray(Image.open(BytesIO(buffer.data().data())).convert("RGB"))[:, PANEL_MARGIN_PX:-PANEL_MARGIN_PX]
+
+
+def without_empty_end(picture: np.ndarray) -> np.ndarray:
+    """A picture without the rows of one colour at its lower end."""
+    filled = np.flatnonzero(np.ptp(picture.astype(int), axis=1).any(axis=1))
+    return picture[: filled[-1] + 1 + GAP_PX]
 
 
 def fold(box: Any) -> None:

@@ -96,6 +96,12 @@ def test_the_card_shows_labels_spacing_folds_data_and_licence(ready):
     assert ready.ui.segmentButton.enabled
 
 
+def test_a_model_is_chosen_by_the_plans_in_its_folder_too(panel, model, wait_until):
+    choose_model(panel, model / "plans.json", wait_until)
+    assert "Dataset501_Brain" in panel.ui.modelCardLabel.text
+    assert panel.predictionPanel.model.path == model
+
+
 def test_a_zip_has_a_card_too(panel, model, wait_until, tmp_path):
     archive = tmp_path / "model.zip"
     with zipfile.ZipFile(archive, "w") as content:

@@ -24,7 +24,7 @@ def group_has_living(group: int) -> bool:
 
 
 def _process_numbers() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
 
 
 def _stat(pid: int) -> list[str]:

@@ -224,7 +224,9 @@ def _keep_settings(experiment: _Experiment) -> None:
     path = experiment.out / SETTINGS_FILE
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))
-        if other := [key for key, value in settings.items() if found.get(key) != value]:
+        other = [key for key, value in settings.items() if found.get(key) != value]
+        other += [f"choice of slices for {view.name}" for view in experiment.views if _is_other(experiment, view)]
+        if other:
             raise BadInput(
                 f"the experiment that was begun in {experiment.out}",
                 f"another {' and '.join(name.replace('_', ' ') for name in other)}",
@@ -233,6 +235,12 @@ def _keep_settings(experiment: _Experiment) -> None:
     for view in experiment.views:
         write_json_atomic(_view_folder(experiment, view) / VIEW_FILE, list(view.splits))
     write_json_atomic(path, settings)
+
+
+def _is_other(experiment: _Experiment, view: View) -> bool:
+    """Whether the folder holds a model of the view's name that learns from other slices."""
+    path = _view_folder(experiment, view) / VIEW_FILE
+    return path.is_file() and json.loads(path.read_text(encoding="utf-8")) != list(view.splits)
 
 
 def _train_all(

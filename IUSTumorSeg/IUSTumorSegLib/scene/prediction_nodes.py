@@ -46,9 +46,10 @@ class PredictionNodes:
 def put_prediction(scene: Any, label: "sitk.Image", us: Any, model: str, labels: Mapping[str, int]) -> PredictionNodes:
     """The label image that `model` predicted for the volume node `us` as labelmap and segmentation on its geometry.
 
-    `labels` are the model's names and values, with a background of 0. `label` has as many voxels as `us`, and lies where
-    `us` lies now; both nodes share its parent transform. The prediction of the same model on the same volume before it
-    is replaced. Raises `BadInput` where the volume's size has changed since.
+    `labels` are the model's names and values, with a background of 0; regions that overlap (lists) become one segment.
+    `label` has as many voxels as `us`, and lies where `us` lies now; both nodes share its parent transform. The
+    prediction of the same model on the same volume before it is replaced. Raises `BadInput` where the volume's size has
+    changed since.
     """
     classes = _voxels(label, us)
     remove_prediction(scene, us, model)
@@ -67,6 +68,13 @@ def put_prediction(scene: Any, label: "sitk.Image", us: Any, model: str, labels:
     _add_segments(segmentation, classes, us, labels)
     show_as_contour(segmentation)
     return PredictionNodes(labelmap, segmentation)
+
+
+def put_prediction_file(scene: Any, path: Path, us: Any, model: str, labels: Mapping[str, int]) -> PredictionNodes:
+    """As `put_prediction`, of the label in a file."""
+    import SimpleITK as sitk
+
+    return put_prediction(scene, sitk.ReadImage(str(path)), us, model, labels)
 
 
 def find_prediction(scene: Any, us: Any, model: str | None) -> PredictionNodes | None:
@@ -239,15 +247,17 @@ def _volume(scene: Any, node_class: str, voxels: np.ndarray, us: Any, name: str)
 
 
 def _add_segments(segmentation: Any, classes: np.ndarray, us: Any, labels: Mapping[str, int]) -> None:
-    """A segment for each class but the background; a class of one mask that nothing holds stays as an empty segment."""
+    """A segment for each class but the background, empty where nothing is of it; of regions one for all together."""
     others = iter(OTHER_COLORS * len(labels))
-    known = {name: value for name, value in labels.items() if isinstance(value, int) and value > 0}
-    for name, value in (known or {"tumor": 1}).items():
-        is_tumor = name.lower() in TUMOR_NAMES or len(known) <= 1
+    values = {name: value for name, value in labels.items() if value != 0}
+    by_class = bool(values) and all(isinstance(value, int) for value in values.values())
+    masks = {name: classes == value for name, value in values.items()} if by_class else {"tumor": classes > 0}
+    for name, mask in masks.items():
+        is_tumor = name.lower() in TUMOR_NAMES or len(masks) == 1
         segment = slicer.vtkSegment()
         segment.SetName(f"{name.capitalize()} (predicted)")
         segment.SetColor(*(COLORS[ROLE] if is_tumor else next(others)))
         if is_tumor:
             segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), TUMOR_TERMINOLOGY)
-        segment.AddRepresentation(BINARY_LABELMAP, oriented_mask(classes == value, us))
+        segment.AddRepresentation(BINARY_LABELMAP, oriented_mask(mask, us))
         segmentation.GetSegmentation().AddSegment(segment, name)

@@ -4,7 +4,6 @@ No MRML and no Qt is touched here, so reading may run in a thread while the wind
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -101,42 +100,6 @@ def with_overlays(images: CaseImages) -> CaseImages:
         agreement_inputs=inputs,
         arrows=arrows,
     )
-
-
-class ReadAhead:
-    """Reads one case in a thread while another is on the screen, from `start` to `take` or `stop`."""
-
-    def __init__(self) -> None:
-        self._folder: Path | None = None
-        self._reading: Future[CaseImages] | None = None
-
-    def start(self, case_folder: Path) -> None:
-        """Begin to read; a case that was being read for nothing is dropped."""
-        if self._folder == Path(case_folder):
-            return
-        self.stop()
-        thread = ThreadPoolExecutor(1)
-        self._folder, self._reading = Path(case_folder), thread.submit(read_case_images, Path(case_folder))
-        thread.shutdown(wait=False)  # it ends with this one case
-
-    def ready(self, wait_s: float = 0.002) -> bool:
-        """Whether the case is in memory. Ask now and then.
-
-        The short wait gives the thread Python's lock, which Slicer's event loop holds.
-        """
-        return self._reading is not None and bool(wait([self._reading], wait_s).done)
-
-    def take(self, case_folder: Path) -> CaseImages:
-        """The case, at once if it was read ahead, else read now; raises what reading it raised."""
-        self.start(case_folder)
-        reading = self._reading
-        self.stop()
-        assert reading is not None
-        return reading.result()
-
-    def stop(self) -> None:
-        """Forget what is being read; a thread that is still reading ends by itself."""
-        self._folder, self._reading = None, None
 
 
 def _mris(case: Case) -> tuple[CaseFile, ...]:

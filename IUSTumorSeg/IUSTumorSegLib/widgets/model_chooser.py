@@ -12,11 +12,11 @@ from .background import Background
 if TYPE_CHECKING:
     from ..nnunet.model_card import ModelCard
 
-ALL_FOLDS = "all"
+PLANS = "plans.json"
 
 
 class ModelChooser:
-    """Reads the card of what `path_edit` names, beside the window, and shows it or what is wrong with it.
+    """Reads the card of what the path edit of `ui` names, beside the window, and shows it or what is wrong with it.
 
     `changed` is called with the path when another is chosen, and `read` when its card was read or refused.
     """
@@ -33,8 +33,9 @@ class ModelChooser:
 
     @property
     def path(self) -> Path:
-        """The model's folder or zip."""
-        return Path(self._path)
+        """The model's folder or zip; a file dialog chooses a folder by the plans.json in it."""
+        path = Path(self._path)
+        return path.parent if path.name == PLANS else path
 
     @property
     def folds(self) -> tuple[str, ...] | None:
@@ -65,7 +66,7 @@ class ModelChooser:
         if self.card is not None:
             return []
         if not self._path:
-            return [_("Choose a model first: its folder, or a zip of it.")]
+            return [_("Choose a model first: its folder, the plans.json in it, or a zip of it.")]
         return [self._wrong or _("The model is being read.")]
 
     def stop(self) -> None:
@@ -84,7 +85,8 @@ class ModelChooser:
         self._path, self.card, self._wrong = path, None, ""
         self._background.stop()
         if path:
-            self._background.ask(lambda: read_model_card(Path(path)), self._card_read, (BadInput, Failed, OSError))
+            model = self.path
+            self._background.ask(lambda: read_model_card(model), self._card_read, (BadInput, Failed, OSError))
         self._show()
         self._read()
 

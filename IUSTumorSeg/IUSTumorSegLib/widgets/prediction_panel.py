@@ -100,17 +100,14 @@ class PredictionPanel:
         )
 
     def _take_over(self, label_file: Path, us: Any, title: str, labels: dict[str, Any]) -> str:
-        import SimpleITK as sitk
-
         from ..scene.job_files import PROBABILITY_FILE
-        from ..scene.prediction_nodes import put_prediction
+        from ..scene.prediction_nodes import put_prediction_file
 
         made = None
         try:
             if not slicer.mrmlScene.IsNodePresent(us):
                 return _("The segmentation is done, but its volume is no longer in the scene.")
-            label = sitk.ReadImage(str(label_file))
-            made = put_prediction(slicer.mrmlScene, label, us, title, labels).segmentation
+            made = put_prediction_file(slicer.mrmlScene, label_file, us, title, labels).segmentation
         finally:
             label_file.unlink(missing_ok=True)
             if made is None:

@@ -4,10 +4,13 @@ import csv
 import json
 import shutil
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from IUSTumorSegLib.errors import BadInput, Cancelled
+from IUSTumorSegLib.nnunet import fold_schedule
+from IUSTumorSegLib.nnunet.experiment_scores import read_pixels
 from IUSTumorSegLib.nnunet.experiment_views import cut_off_views, label_source_views
 from IUSTumorSegLib.nnunet.experiments import Training, compare_cut_offs, compare_label_sources
 from IUSTumorSegLib.slices.manifest import read_manifest, write_manifest
@@ -16,6 +19,12 @@ from IUSTumorSegLib.study.cluster import Where
 from .stand_in_training import FailingTraining, StandInTraining, notes, predict_with_hole
 
 FOLDS = 3
+
+
+@pytest.fixture(autouse=True)
+def polled_at_once(monkeypatch):
+    """Stand-ins are over at once; nobody has to wait between looking after them."""
+    monkeypatch.setattr(fold_schedule, "POLL_S", 0.0)
 
 
 def cut_offs(raw, out, start=StandInTraining, training=None, **settings):
@@ -140,6 +149,18 @@ def test_another_experiment_in_the_same_folder_is_refused(ball_dataset, tmp_path
         cut_offs(ball_dataset, tmp_path, training=Training(epochs=7))
 
 
+def test_label_sources_at_another_cut_off_are_another_experiment(two_sources, tmp_path):
+    def at(area):
+        return compare_label_sources(
+            dataset="501", raw=two_sources, out=tmp_path, min_area_mm2=area, start=StandInTraining,
+            predict=lambda model, folds, slices, device: (read_pixels(files.label)[0] for files in slices),
+        )  # fmt: skip
+
+    assert {row.dice for row in at(20).rows} == {1.0}
+    with pytest.raises(BadInput, match="another choice of slices for MRI and choice of slices for MRI"):
+        at(60)
+
+
 def test_models_can_be_added_to_an_experiment(ball_dataset, tmp_path):
     cut_offs(ball_dataset, tmp_path, cut_offs_mm2=(20, 40))
     result = cut_offs(ball_dataset, tmp_path, cut_offs_mm2=(20, 40, 60))
@@ -158,12 +179,7 @@ def test_label_sources_are_tested_on_labels_drawn_on_ultrasound(two_sources, tmp
 
     def predict(model, folds, slices, device):
         asked.extend(files.label.name.removesuffix(".nii.gz") for files in slices)
-        return ((files, __import__("numpy").zeros(read(files.label).shape))[1] for files in slices)
-
-    from IUSTumorSegLib.nnunet.experiment_scores import read_pixels
-
-    def read(path):
-        return read_pixels(path)[0]
+        return (np.zeros(read_pixels(files.label)[0].shape) for files in slices)
 
     result = compare_label_sources(
         dataset="501", raw=two_sources, out=tmp_path, min_area_mm2=20, start=StandInTraining, predict=predict

@@ -5,11 +5,18 @@ import json
 import pytest
 
 from IUSTumorSegLib.errors import BadInput, Cancelled, Failed
+from IUSTumorSegLib.nnunet import fold_schedule
 from IUSTumorSegLib.nnunet.fold_schedule import parse_folds, train_folds
 
 from .stand_in_training import FailingTraining, StandInTraining, notes
 
 FULL = "nnUNetTrainerWithESandDA5"
+
+
+@pytest.fixture(autouse=True)
+def polled_at_once(monkeypatch):
+    """Stand-ins are over at once; nobody has to wait between looking after them."""
+    monkeypatch.setattr(fold_schedule, "POLL_S", 0.0)
 
 
 def train(raw, out, start=StandInTraining, **settings):

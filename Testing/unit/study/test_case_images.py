@@ -1,7 +1,6 @@
 """What the review of a case shows is read whole, ahead of time, and a file that is gone is told in a sentence."""
 
 import json
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +11,8 @@ import SimpleITK as sitk
 from IUSTumorSegLib.errors import BadInput
 from IUSTumorSegLib.registration.registration import Candidate, Judgement, Registration
 from IUSTumorSegLib.registration.registration_files import fingerprint, write_registration
-from IUSTumorSegLib.study import case_images
 from IUSTumorSegLib.study.case import Case, CaseFile, Licence, read_case, write_case
-from IUSTumorSegLib.study.case_images import ReadAhead, read_case_images
+from IUSTumorSegLib.study.case_images import read_case_images, with_overlays
 
 DEMO_CASE = Path(__file__).parents[3] / "IUSTumorSeg" / "Resources" / "DemoCase"
 IDENTITY = np.eye(4)
@@ -87,26 +85,13 @@ def test_a_file_that_is_gone_is_told_in_a_sentence(folder):
         read_case_images(folder)
 
 
-def test_the_next_case_is_read_while_another_is_shown(folder, monkeypatch):
-    threads = []
-    read = case_images.read_case_images
-    monkeypatch.setattr(
-        case_images, "read_case_images", lambda path: threads.append(threading.current_thread()) or read(path)
-    )
-    ahead = ReadAhead()
-    assert not ahead.ready()
-    ahead.start(folder)
-    ahead.start(folder)
-    assert ahead.ready(wait_s=60)
-    assert ahead.take(folder).name == "demo-1"
-    assert len(threads) == 1 and threads[0] is not threading.main_thread()
-    assert not ahead.ready()
-
-
-def test_an_error_of_reading_ahead_is_raised_when_the_case_is_wanted(folder, tmp_path):
-    ahead = ReadAhead()
-    ahead.start(tmp_path / "none")
-    assert ahead.ready(wait_s=60)
-    with pytest.raises(BadInput):
-        ahead.take(tmp_path / "none")
-    assert ahead.take(folder).name == "demo-1"
+def test_the_overlays_can_be_left_for_later(folder):
+    register(folder)
+    quick = read_case_images(folder, overlays=False)
+    assert quick.edges is None and quick.agreement is None and quick.agreement_inputs is None
+    at_once = read_case_images(folder)
+    later = with_overlays(quick)
+    for name in ("edges", "agreement"):
+        np.testing.assert_array_equal(
+            sitk.GetArrayViewFromImage(getattr(later, name)), sitk.GetArrayViewFromImage(getattr(at_once, name))
+        )

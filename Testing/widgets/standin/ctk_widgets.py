@@ -12,6 +12,13 @@ class ctkCollapsibleButton(QtWidgets.QGroupBox):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._collapsed = False
+        self._hidden_before: list[QtWidgets.QWidget] = []
+
+    def childEvent(self, event: QtCore.QChildEvent) -> None:
+        """A .ui file may fold the section before its content is there."""
+        super().childEvent(event)
+        if event.added() and self._collapsed and event.child().isWidgetType():
+            event.child().setVisible(False)
 
     def _is_collapsed(self) -> bool:
         return self._collapsed
@@ -20,8 +27,11 @@ class ctkCollapsibleButton(QtWidgets.QGroupBox):
         if collapsed == self._collapsed:
             return
         self._collapsed = collapsed
-        for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly):
-            child.setVisible(not collapsed)
+        children = self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly)
+        if collapsed:
+            self._hidden_before = [child for child in children if child.isHidden()]
+        for child in children:
+            child.setVisible(not collapsed and child not in self._hidden_before)
         self.contentsCollapsed.emit(collapsed)
 
     collapsed = Property(bool, _is_collapsed, _set_collapsed)
