@@ -126,18 +126,6 @@ def test_before_and_after_are_drawn(desk: Desk) -> None:
     write(column([desk.show(), after]), "review-before-after.png")
 
 
-def test_the_presets_are_drawn(desk: Desk) -> None:
-    pictures = [
-        desk.show(mode="flicker", phase="us", overlays=NO_OVERLAYS, preset=preset)
-        for preset in ("grey", "warm", "contrast")
-    ]
-    write(column(pictures), "review-presets.png")
-
-
-def test_the_axes_of_the_mri_are_drawn(desk: Desk) -> None:
-    write(desk.show(mode="blend", axes="mri"), "review-mri-axes.png")
-
-
 def test_the_3d_view_is_drawn(desk: Desk) -> None:
     desk.show(mode="blend", overlays=frozenset({"mri_tumor"}))
     pictures = [desk.three_d.render(toward, (0, 0, 1)) for toward in ((1, 1, -0.8), (-1, 1, -0.5), (0.3, -1, -0.4))]

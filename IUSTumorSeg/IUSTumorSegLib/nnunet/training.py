@@ -200,7 +200,10 @@ def _sudden_end(code: int | None) -> str:
 def _refusal(sentence: str) -> Exception:
     """The child's `BadInput` once more, of which its last message is the sentence."""
     parts = re.fullmatch(r"Expected (.*?), but found (.*): (.*)\.", sentence, re.DOTALL)
-    return BadInput(*parts.groups()) if parts else Failed(sentence)
+    if parts is None:
+        return Failed(sentence)
+    expected, found, action = parts.groups()
+    return BadInput(expected, found, action)
 
 
 def _child_environment(environment: Mapping[str, str], device: str) -> dict[str, str]:
