@@ -19,9 +19,13 @@ demo: setup
 
 setup: $(READY)
 
-# A process a core, each with one thread: tests of one file stay together and share what they set up.
+# The library's tests take a process a core, each with one thread; the tests of one file stay together and share what they
+# set up. Slicer's views and Qt each have a process of their own.
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(TEST) --numprocesses auto --dist loadfile Testing/unit
+	$(TEST) Testing/scene
+	$(TEST) Testing/widgets
 
 check: setup
 	$(BIN)/ruff format --check $(SOURCES)

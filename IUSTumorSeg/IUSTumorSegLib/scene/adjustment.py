@@ -11,6 +11,7 @@ from ..errors import BadInput, Failed
 from ..registration.adjustment import adjusted, adjustment_between, distance_mm
 from ..registration.by_hand import keep_adjusted
 from ..registration.following_agreement import FollowingAgreement
+from ..registration.local_agreement import AgreementInputs
 from ..registration.pose_history import BY_HAND, BY_LANDMARKS, BY_LC2, PoseHistory, Step
 from ..registration.registration_files import REGISTRATION_FILE, read_registration
 from ..registration.rigid_landmarks import PairErrors, fit_landmark_pairs, pair_errors
@@ -134,6 +135,11 @@ class Adjustment:
         return moved
 
     # Agreement
+
+    def take_inputs(self, inputs: AgreementInputs | None) -> None:
+        """What the heat map is computed from, where it was made after the adjustment began."""
+        if self._following is None and inputs is not None:
+            self._following = FollowingAgreement(inputs)
 
     def ask_agreement(self) -> None:
         """Have the heat map and its score computed at the present pose, in a thread."""

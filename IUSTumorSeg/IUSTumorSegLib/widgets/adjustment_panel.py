@@ -73,6 +73,15 @@ class AdjustmentPanel:
         self._case, self._review = case, review
         self.update()
 
+    def complete_case(self, case: "ReviewCase") -> None:
+        """What the case's heat map is computed from was made after it was shown; an adjustment goes on."""
+        self._case = case
+        if self._adjustment is None:
+            self.update()
+        else:
+            self._adjustment.take_inputs(case.agreement_inputs)
+            self._ask_agreement()
+
     def show_nothing(self) -> None:
         """No case is on the screen: let go of everything, without a question."""
         self._end(back=False)

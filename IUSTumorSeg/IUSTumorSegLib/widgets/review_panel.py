@@ -182,8 +182,7 @@ class ReviewPanel:
         self.heat_map.show_case(self._case, scene)
         self.heat_map.follow()
         self._follow_views()
-        if not self._adjustment.adjusting:
-            self._adjustment.show_case(self._case, scene)
+        self._adjustment.complete_case(self._case)
 
     def _drop_case(self) -> None:
         """Take the case off the screen and its nodes out of the scene."""

@@ -19,7 +19,7 @@ def install(application_logic: Any, scene: Any) -> QtWidgets.QApplication:
     """Make `import qt`, `import ctk` and Slicer's desktop names work in this process. Returns the Qt application."""
     import slicer
 
-    _keep_none()
+    _keep_constants()
     qt_application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     sys.modules["qt"] = _Names("qt", lambda name: ClassProxy(UiLoader if name == "QUiLoader" else qt_class(name)))
     sys.modules["ctk"] = _Names("ctk", lambda name: ClassProxy(CTK_WIDGETS[name]))
@@ -35,10 +35,11 @@ def install(application_logic: Any, scene: Any) -> QtWidgets.QApplication:
     return qt_application
 
 
-def _keep_none() -> None:
-    """PySide6's wheels take None for immortal, which it is from Python 3.12 on: before that they would use it up."""
+def _keep_constants() -> None:
+    """PySide6's wheels take constants for immortal, as they are from Python 3.12 on: before, they would use them up."""
     if sys.version_info < (3, 12):
-        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
+        for constant in (None, True, False):
+            ctypes.c_ssize_t.from_address(id(constant)).value += 1 << 40
 
 
 class _Names(ModuleType):
