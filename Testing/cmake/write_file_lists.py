@@ -36,6 +36,7 @@ def resources(module: str) -> list[str]:
 def _files(module: str) -> list[str]:
     folder = PROJECT / module
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    found = (path for path in found if not any(part.startswith(".") for part in path.parts))  # caches of tools
     return sorted(name.as_posix() for name in found if not any(skip in part for skip in SKIPPED for part in name.parts))
 
 
