@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+from ..file_hash import sha256_of
 from ..study.case import Case, CaseFile
 from .conversion import needs_conversion
-from .place_files import sha256_of
 from .proposal import Found, ProposedCase
 
 

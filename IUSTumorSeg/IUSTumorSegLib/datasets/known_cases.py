@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import BadInput
+from ..file_hash import sha256_of
 from ..study.case import Case, read_case
 from ..study.study_folder import Study, case_folder, case_names
 from .conversion import needs_conversion
-from .place_files import sha256_of
 from .proposal import ProposedCase
 
 

@@ -1,6 +1,5 @@
 """Bring a proposed case into a study: a new case folder appears whole or not at all, an old one only gains."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -10,13 +9,13 @@ from pathlib import Path
 
 from ..atomic_files import atomic_path
 from ..errors import BadInput
+from ..file_hash import sha256_of
 from ..study.case import CASE_FILE, Case, CaseFile, Licence, write_case
 from .conversion import Conversions, link_or_copy, needs_conversion
 from .licences import combined
 from .proposal import Found, ProposedCase
 
 SOURCES_FOLDER = "sources"
-BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -58,15 +57,6 @@ def extended_case(case: Case, proposed: ProposedCase, folder: Path, placement: P
         register_with=case.register_with or proposed.register_with,
         notes=case.notes + tuple(note for note in new.notes if note not in case.notes),
     ), came
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as stream:
-        while block := stream.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _placed_case(proposed: ProposedCase, folder: Path, placement: Placement, us: CaseFile | None = None) -> Case:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import BadInput
+from ..file_hash import sha256_of
 from ..jobs.progress import Progress, silent
 from ..study.case import Licence
 from .checks import is_empty_mask
 from .licences import CC_BY, CC_BY_NC_SA, CURIOUS_TERMS
-from .place_files import sha256_of
 from .proposal import Found, Proposal, ProposedCase, Row, Source
 
 TIME_POINTS = ("before", "during", "after")

@@ -4,13 +4,13 @@ A view is a list of folds on slices that are written and preprocessed once; ever
 fold, so differences between models come from the slices and not from the people.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput
+from ..file_hash import sha256_of
 from ..slices.folds import Split, check_splits
 from ..slices.manifest import MANIFEST_FILE, Slice, read_manifest
 from .raw_dataset import SPLITS_FILE, SliceFiles, list_slices
@@ -88,8 +88,8 @@ def slices_of_test_set(test: Path, training: Path) -> list[ReferenceSlice]:
             f"a test set with its {MANIFEST_FILE}, which tells patients apart", f"none in {test}", "export it"
         )
     files = list_slices(test)
-    trained_on = {_sha256(item.images[0]) for item in list_slices(training).values()}
-    if leaked := next((name for name, item in files.items() if _sha256(item.images[0]) in trained_on), None):
+    trained_on = {sha256_of(item.images[0]) for item in list_slices(training).values()}
+    if leaked := next((name for name, item in files.items() if sha256_of(item.images[0]) in trained_on), None):
         raise BadInput("a test set of other patients", f"its slice {leaked} among the training's", "export it again")
     return [ReferenceSlice(item.name, item.patient, files[item.name], None) for item in read_manifest(manifest)]
 
@@ -124,7 +124,3 @@ def _view(name: str, splits: Sequence[Split], names: set[str]) -> View:
                 found = f"none in fold {fold}"
                 raise BadInput(f"slices to {what} on for {name}", found, "leave this model out, or add patients")
     return View(name, kept)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

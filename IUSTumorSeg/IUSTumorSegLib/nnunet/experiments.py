@@ -4,7 +4,6 @@
 cluster, and tested; `experiment_scores` makes the table. Started again after an interruption, what is trained is kept.
 """
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 from ..atomic_files import check_output_folder, write_json_atomic
 from ..errors import BadInput, Failed
+from ..file_hash import sha256_of
 from ..jobs.progress import Progress, silent
 from ..slices.manifest import MANIFEST_FILE, Slice
 from ..study.cluster import Where, check_where, open_client
@@ -216,7 +216,7 @@ def _keep_settings(experiment: _Experiment) -> None:
         "experiment": experiment.kind,
         "dataset": experiment.dataset.name,
         "data_sha256": data_fingerprint(experiment.dataset),
-        "manifest_sha256": hashlib.sha256((experiment.dataset / MANIFEST_FILE).read_bytes()).hexdigest(),
+        "manifest_sha256": sha256_of(experiment.dataset / MANIFEST_FILE),
         "test_slices": len(experiment.test),
         "training": json.loads(json.dumps(asdict(experiment.training))),
     }

@@ -1,12 +1,12 @@
 """Load a model, from its folder or a zip, into a predictor that is ready for slices."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput
+from ..file_hash import sha256_of
 from ..jobs.threads import let_threads_sleep
 from .lean_predictor import LeanPredictor
 from .model_folder import ModelFolder, opened_model
@@ -94,8 +94,7 @@ def _identity(model: ModelFolder, checkpoint: dict[str, Any]) -> dict[str, Any]:
     """What tells this model from all others, without a path."""
     folds = {}
     for fold, path in model.checkpoints.items():
-        with path.open("rb") as stream:
-            folds[fold] = {"checkpoint": path.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+        folds[fold] = {"checkpoint": path.name, "sha256": sha256_of(path)}
     return {
         "name": model.folder.name,
         "dataset": model.plans.get("dataset_name"),

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..atomic_files import write_json_atomic
 from ..errors import BadInput
+from ..file_hash import sha256_of
 from ..slices.manifest import MANIFEST_FILE
 from ..version import VERSION
 from .training_curve import Epoch
@@ -153,7 +154,7 @@ def _version_of(package: str) -> str:
 
 
 def _file_sha256(path: Path | None) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else None
+    return sha256_of(path) if path is not None and path.is_file() else None
 
 
 def _now() -> str:

@@ -1,6 +1,5 @@
 """`registration.json` and `mri_to_us.tfm`: a registration on disk."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 
 from ..atomic_files import write_json_atomic
 from ..errors import BadInput
+from ..file_hash import sha256_of
 from .registration import Candidate, Judgement, LandmarkErrors, Registration, SourceFile
 from .transform_files import write_transform
 
@@ -45,13 +45,7 @@ def read_registration(path: Path) -> Registration:
 
 def fingerprint(path: Path) -> SourceFile:
     """Path and sha256 of a file, or of all files of a folder in the order of their names."""
-    digest = hashlib.sha256()
-    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return SourceFile(path.resolve(), digest.hexdigest())
+    return SourceFile(path.resolve(), sha256_of(path))
 
 
 def _to_json(registration: Registration) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Pictures drawn by Slicer's own slice views, without a window on the screen."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -66,7 +67,13 @@ class OffscreenSliceView:
         self._logic.SetMRMLScene(scene)
         self.slice_node = self._logic.AddSliceNode(name)
         self._logic.ResizeSliceNode(size_px, size_px)
-        self._managers = _displayable_managers(self._renderer, self.slice_node, application_logic)
+        self._managers = displayable_managers(
+            slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(),
+            SLICE_VIEW_MANAGERS,
+            self._renderer,
+            self.slice_node,
+            application_logic,
+        )
         self._slice_actor = image_actor()
         self._renderer.AddViewProp(self._slice_actor)
         self._letters = _letter_actors(self._renderer)
@@ -191,17 +198,17 @@ def offscreen_window(size_px: int) -> tuple[Any, Any]:
     return window, renderer
 
 
-def _displayable_managers(renderer: Any, slice_node: Any, application_logic: Any) -> Any:
-    factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
+def displayable_managers(factory: Any, names: Iterable[str], renderer: Any, node: Any, application_logic: Any) -> Any:
+    """The displayable managers `names` of a view node, made by the `factory` for its kind of view, drawing to `renderer`."""
     if application_logic is not None:
         factory.SetMRMLApplicationLogic(application_logic)
-    for name in SLICE_VIEW_MANAGERS:
+    for name in names:
         if not factory.IsDisplayableManagerRegistered(name):
             factory.RegisterDisplayableManager(name)
     managers = slicer.vtkMRMLDisplayableManagerGroup()
     managers.SetRenderer(renderer)
     managers.Initialize(factory, renderer)
-    managers.SetMRMLDisplayableNode(slice_node)
+    managers.SetMRMLDisplayableNode(node)
     return managers
 
 

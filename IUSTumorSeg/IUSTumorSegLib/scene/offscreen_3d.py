@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import slicer
 
-from .offscreen import offscreen_window, picture_of
+from .offscreen import displayable_managers, offscreen_window, picture_of
 
 VIEW_NAME = "IUSOffscreen3D"
 MANAGERS = ("vtkMRMLModelDisplayableManager", "vtkMRMLSegmentationsDisplayableManager3D")
@@ -30,7 +30,13 @@ class OffscreenThreeDView:
         self.view_node.SetBoxVisible(False)
         self.view_node.SetAxisLabelsVisible(False)
         scene.AddNode(self.view_node)
-        self._managers = _managers(self._renderer, self.view_node, application_logic)
+        self._managers = displayable_managers(
+            slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance(),
+            MANAGERS,
+            self._renderer,
+            self.view_node,
+            application_logic,
+        )
 
     def render(self, toward: np.ndarray, up: np.ndarray) -> np.ndarray:
         """Look at all there is along `toward` with `up` on top (RAS); the picture (size_px, size_px, 3) uint8 RGB."""
@@ -57,17 +63,3 @@ class OffscreenThreeDView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _managers(renderer: Any, view_node: Any, application_logic: Any) -> Any:
-    factory = slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance()
-    if application_logic is not None:
-        factory.SetMRMLApplicationLogic(application_logic)
-    for name in MANAGERS:
-        if not factory.IsDisplayableManagerRegistered(name):
-            factory.RegisterDisplayableManager(name)
-    managers = slicer.vtkMRMLDisplayableManagerGroup()
-    managers.SetRenderer(renderer)
-    managers.Initialize(factory, renderer)
-    managers.SetMRMLDisplayableNode(view_node)
-    return managers

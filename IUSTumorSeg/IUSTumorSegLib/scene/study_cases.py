@@ -1,4 +1,4 @@
-"""A case of a study, or of the open scene, as the nodes that a review shows."""
+"""A case of a study as the nodes that a review shows."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..images.geometry import transform_points
-from .cases import CaseNodes, find_registration, find_us_label
+from .cases import CaseNodes
 from .display import show_as_mri, show_as_ultrasound
 from .nodes import ijk_to_world, matrix_of, volume_from_image
 from .planes import content_points
@@ -94,20 +94,6 @@ def with_overlays_of(case: ReviewCase, images: "CaseImages") -> ReviewCase:
         agreement_inputs=images.agreement_inputs,
         arrows=images.arrows,
     )
-
-
-def case_from_scene(nodes: CaseNodes, images: "CaseImages | None" = None) -> ReviewCase:
-    """A case whose nodes are in the scene already; `images` may add landmarks, edges, agreement and arrows to it."""
-    labels = {
-        key: label
-        for key, role in US_LABEL_NAMES.items()
-        if key != "us_label" and (label := find_us_label(nodes.us, role)) is not None
-    }
-    overlays = ("folder", "registration", "landmarks", "edges", "agreement", "agreement_inputs", "arrows")
-    known = {} if images is None else {name: getattr(images, name) for name in overlays}
-    mris = {} if nodes.mri is None else {nodes.mri.GetName(): nodes.mri}
-    transform = find_registration(nodes.us, nodes.mri) if nodes.mri is not None else None
-    return ReviewCase(nodes.name or nodes.us.GetName(), nodes, mris, labels, transform, **known)
 
 
 def unload_case(case: ReviewCase) -> None:

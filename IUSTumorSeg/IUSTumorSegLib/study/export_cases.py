@@ -26,17 +26,6 @@ class ExportChoice:
     not_commercial: tuple[str, ...] = ()
 
 
-def cases_for_export(
-    study: Study,
-    verdicts: Sequence[str] = ("accepted",),
-    labels: Sequence[str] = LABELS,
-    time_points: Sequence[str] | None = None,
-    max_displacement_mm: float | None = None,
-) -> list[CaseForExport]:
-    """The cases of `choose_for_export` alone."""
-    return list(choose_for_export(study, verdicts, labels, time_points, max_displacement_mm).cases)
-
-
 def choose_for_export(
     study: Study,
     verdicts: Sequence[str] = ("accepted",),

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..atomic_files import check_output_folder, write_json_atomic
 from ..errors import BadInput
+from ..file_hash import sha256_of
 from .case import Case, CaseFile, Licence
 from .disk import told_if_not_written
 from .file_lock import locked_file
@@ -129,7 +130,7 @@ def changed_since_import(case_folder: Path, file: CaseFile) -> bool:
         found = size_and_time(path)
     except OSError:
         return False
-    return found != (file.size_bytes, file.modified_s) and _sha256(path) != file.sha256
+    return found != (file.size_bytes, file.modified_s) and sha256_of(path) != file.sha256
 
 
 def check_writable(study: Study) -> None:
@@ -149,12 +150,6 @@ def _is_there(path: Path) -> bool:
     except OSError:  # a share that went away answers with errors of its own
         return False
     return True
-
-
-def _sha256(path: Path) -> str:
-    from ..registration.registration_files import fingerprint
-
-    return fingerprint(path).sha256
 
 
 def _missing(path: Path, case: str) -> BadInput:

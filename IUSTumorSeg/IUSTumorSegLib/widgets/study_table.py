@@ -8,7 +8,6 @@ from slicer.i18n import tr as _
 if TYPE_CHECKING:
     from ..study.case_state import CaseState
 
-CASE_ROLE = 256  # Qt.UserRole
 THUMBNAIL_PX = (48, 36)
 # A sign and a colour for each state: either is enough to tell them apart. Okabe and Ito's colours, dark enough to read.
 SIGNS = {

@@ -6,7 +6,7 @@ from made_cases import case_file, change_case, register, review
 from IUSTumorSegLib.errors import BadInput
 from IUSTumorSegLib.slices.case_table import read_case_table, write_case_table
 from IUSTumorSegLib.study.case import Licence
-from IUSTumorSegLib.study.export_cases import cases_for_export, choose_for_export
+from IUSTumorSegLib.study.export_cases import choose_for_export
 from IUSTumorSegLib.study.stand_in import made_study
 from IUSTumorSegLib.study.study_folder import case_folder
 
@@ -30,7 +30,7 @@ def study(tmp_path):
 
 
 def taken(study, **options):
-    return {case.case: case.label_source for case in cases_for_export(study, **options)}
+    return {case.case: case.label_source for case in choose_for_export(study, **options).cases}
 
 
 def test_accepted_cases_and_those_drawn_on_the_ultrasound_are_taken_and_every_other_is_left_for_a_reason(study):
@@ -86,7 +86,7 @@ def test_licences_that_forbid_commercial_use_or_do_not_say_are_named(study):
 
 
 def test_the_cases_are_a_table_that_the_export_reads(study, tmp_path):
-    cases = cases_for_export(study)
+    cases = list(choose_for_export(study).cases)
     write_case_table(cases, tmp_path / "cases.csv")
     read = read_case_table(tmp_path / "cases.csv")
     assert read == cases
@@ -95,4 +95,4 @@ def test_the_cases_are_a_table_that_the_export_reads(study, tmp_path):
 
 def test_an_unknown_label_is_refused(study):
     with pytest.raises(BadInput, match="'painted'"):
-        cases_for_export(study, labels=("painted",))
+        choose_for_export(study, labels=("painted",))
