@@ -87,11 +87,12 @@ def resect_sized_case(seed: int = 0) -> "CaseImages":
 
 
 class _Desk:
-    """Three slice views without Slicer's drawing, and a review in them."""
+    """Three slice views and one in 3D without Slicer's drawing, and a review in them."""
 
     def __init__(self, application: Any, images: "CaseImages", view_px: int, stack: ExitStack) -> None:
         from .layout import SLICE_VIEW_NAMES
         from .offscreen import OffscreenSliceView
+        from .offscreen_3d import OffscreenThreeDView
         from .review import ReviewScene
         from .review_settings import ReviewPanes
         from .study_cases import load_case
@@ -101,7 +102,9 @@ class _Desk:
             for name in SLICE_VIEW_NAMES
         ]
         self._slicers = {actor for view in self._views for actor in _image_actors(view.pane.renderer)}
-        self._review = ReviewScene(application.scene, ReviewPanes([view.pane for view in self._views]))
+        three_d = stack.enter_context(OffscreenThreeDView(application.scene, view_px, application.logic))
+        panes = ReviewPanes([view.pane for view in self._views], three_d_view=three_d.view_node)
+        self._review = ReviewScene(application.scene, panes)
         stack.callback(self._review.close)
         self._review.open(load_case(application.scene, images))
         self._render()

@@ -200,6 +200,8 @@ class ShownCase:
         strokes = list(self._strokes())
         for lines in self._lines:
             lines.show(strokes)
+        if self._three_d is not None:
+            self._three_d.show_strokes(strokes)
         for pane in self._every_pane:
             pane.request_render()
 

@@ -1,5 +1,6 @@
-"""The 3D view of a review: the ultrasound's sector, the tumour's surface, and the MRI on the cut planes."""
+"""The 3D view of a review: sector, tumour surface, the MRI on the cut planes, displacement arrows and landmarks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from vtk.util.numpy_support import numpy_to_vtk
 
 from .comparison import SlicePane
 from .nodes import array_of, ijk_to_world, voxels_of, vtk_matrix
+from .overlay_lines import Strokes
+from .three_d_lines import prepare_for_strokes, strokes_surface
 
 SECTOR_COLOR, SECTOR_OPACITY = (0.75, 0.85, 1.0), 0.28
 SECTOR_STEP_MM = 3.0
@@ -26,13 +29,25 @@ class ThreeDParts:
         self.sector.GetDisplayNode().SetColor(*SECTOR_COLOR)
         self.sector.GetDisplayNode().SetOpacity(SECTOR_OPACITY)
         self._planes = [_CutPlane(pane, self._model("IUSTumorSeg plane", vtk.vtkPolyData())) for pane in panes]
+        self.lines = self._model("IUSTumorSeg arrows and landmarks", vtk.vtkPolyData())
+        prepare_for_strokes(self.lines)
+        self.show_strokes([])
         for segmentation in surfaces:
             _show_in_3d(segmentation)
 
     @property
     def nodes(self) -> list[Any]:
         """The model nodes in the scene."""
-        return [self.sector, *(plane.model for plane in self._planes)]
+        return [self.sector, self.lines, *(plane.model for plane in self._planes)]
+
+    def show_strokes(self, strokes: Sequence[Strokes]) -> None:
+        """Draw these arrows and landmarks and no others; harmless after the scene was closed."""
+        display = self.lines.GetDisplayNode()
+        if display is None:
+            return
+        if strokes:
+            self.lines.SetAndObservePolyData(strokes_surface(strokes))
+        display.SetVisibility(bool(strokes))
 
     def remove(self) -> None:
         """Take our models out of the scene and stop following the slices."""
