@@ -50,7 +50,8 @@ class Review:
     @property
     def shown(self) -> str:
         """The case on the screen, "" where there is none."""
-        return self.panel._case.name if self.panel._case is not None else ""
+        case = self.panel.screen.case
+        return case.name if case is not None else ""
 
     def reviews(self, case: str) -> list[Any]:
         """The verdicts on disk."""

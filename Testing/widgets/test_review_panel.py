@@ -223,7 +223,9 @@ def test_a_double_click_shows_a_case_with_its_registration_applied(review_of, sc
     table.cellDoubleClicked(row, 0)
     review.settle()
     assert review.shown == "c00"
-    assert review.panel._case.nodes.mri.GetParentTransformNode().GetMatrixTransformToParent().GetElement(0, 3) == 1.0
+    assert (
+        review.panel.screen.case.nodes.mri.GetParentTransformNode().GetMatrixTransformToParent().GetElement(0, 3) == 1.0
+    )
 
 
 def test_a_read_only_study_can_be_looked_at_and_says_so(open_module, tmp_path, wait_until, monkeypatch):

@@ -221,7 +221,7 @@ def test_the_heat_map_follows_to_a_candidates_pose(review, wait_until):
     review.press("C", "3")
     assert not scene.agreement_is_current
     wait_until(lambda: scene.agreement_is_current)
-    wait_until(lambda: not review.panel.heat_map._timer.isActive())
+    wait_until(lambda: not review.panel.screen.heat_map._timer.isActive())
     review.press("Escape")
     wait_until(lambda: scene.agreement_is_current)
 

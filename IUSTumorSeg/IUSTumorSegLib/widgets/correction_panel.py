@@ -59,6 +59,10 @@ class CorrectionPanel:
         self._case = case
         self.update()
 
+    def complete_case(self, case: "ReviewCase") -> None:
+        """The case's overlays were made after it was shown; its label and a correction go on as they are."""
+        self._case = case
+
     def show_nothing(self) -> None:
         """No case is on the screen: let go of everything, without a question. What is not saved stays in the scene."""
         self._forget_case()
