@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Annotated, Union
+from typing import TYPE_CHECKING, Annotated, Union
 
 import slicer
 import vtk
@@ -21,9 +21,13 @@ from IUSTumorSegLib.scene.logic import IUSTumorSegSceneLogic
 from IUSTumorSegLib.widgets.comparison_panel import ComparisonPanel
 from IUSTumorSegLib.widgets.job_panel import JobPanel
 from IUSTumorSegLib.widgets.parameter_gui import connect_gui
+from IUSTumorSegLib.widgets.search_preview import SearchPreview
 from IUSTumorSegLib.widgets.tool_tips import enable_or_say_why
 from IUSTumorSegLib.widgets.torch_installation import offer_torch_installation, torch_is_installed
 from IUSTumorSegLib.widgets.verdict_panel import VerdictPanel
+
+if TYPE_CHECKING:
+    from IUSTumorSegLib.scene.job_files import JobRequest
 
 
 class IUSTumorSeg(ScriptedLoadableModule):
@@ -51,6 +55,7 @@ class IUSTumorSegParameterNode:
     # Slicer's wrapper knows unions of nodes in this spelling only, and needs the None for its default.
     mriTumor: Union[vtkMRMLSegmentationNode, vtkMRMLLabelMapVolumeNode, None]  # noqa: UP007
     method: Annotated[str, Choice(["LC2", "Mattes"])] = "LC2"
+    showBestPose: bool = True
     comparisonMode: Annotated[str, Choice(["blend", "checkerboard", "curtain"])] = "blend"
     blendPercent: Annotated[float, WithinRange(0.0, 100.0)] = 50.0
     fieldMm: Annotated[float, WithinRange(3.0, 40.0)] = 12.0
@@ -93,6 +98,7 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = IUSTumorSegLogic()
         self.jobPanel = JobPanel(self.updateButtons)
         self.ui.jobPanelPlace.layout().addWidget(self.jobPanel.widget)
+        self.searchPreview = SearchPreview(self.ui.showBestPoseCheckBox)
         self.verdictPanel = VerdictPanel(self.ui)
         self.comparisonPanel = ComparisonPanel(self.ui, self.onModeChosen)
         self.reviewPanel = ReviewPanel(self.jobPanel, self.stopComparing, self.onStudyOpened)
@@ -105,6 +111,8 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartSaveEvent, self.onSceneStartSave)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndSaveEvent, self.onSceneEndSave)
         self.ui.loadDemoButton.connect("clicked()", self.onLoadDemo)
         self.ui.installTorchButton.connect("clicked()", self.onInstallTorch)
         self.ui.registerButton.connect("clicked()", self.onRegister)
@@ -120,9 +128,11 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def enter(self) -> None:
         self.initializeParameterNode()
+        self.searchPreview.visible = True
         self.reviewPanel.enter()
 
     def exit(self) -> None:
+        self.searchPreview.visible = False
         self.stopComparing()
         self.reviewPanel.exit()
         self.setParameterNode(None)
@@ -141,6 +151,13 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneEndImport(self, caller=None, event=None) -> None:
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    def onSceneStartSave(self, caller=None, event=None) -> None:
+        """A pose that is only shown is none to save."""
+        self.searchPreview.visible = False
+
+    def onSceneEndSave(self, caller=None, event=None) -> None:
+        self.searchPreview.visible = self.parent.isEntered
 
     def initializeParameterNode(self) -> None:
         self._torchInstalled = torch_is_installed()
@@ -178,7 +195,7 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         enable_or_say_why(
             self.ui.propagateButton,
             _("Makes a segmentation on the ultrasound from the MRI's tumour label."),
-            reasons_not_ready("propagate", nodes),
+            busy if self.searchPreview.running else reasons_not_ready("propagate", nodes),
         )
         self.verdictPanel.show(self.logic.verdictOf(nodes) if nodes.us and nodes.mri else None)
 
@@ -223,9 +240,15 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         nodes, method = self.chosenNodes(), self._parameterNode.method.lower()
         self.jobPanel.run(
             _("Registering {mri} to {us}").format(mri=nodes.mri.GetName(), us=nodes.us.GetName()),
-            prepare=lambda folder: self.logic.registrationRequest(nodes, folder, method=method),
+            prepare=lambda folder: self.registrationRequest(nodes, folder, method),
             take_over=lambda result: self.onRegistered(nodes, result),
+            watcher=self.searchPreview,
         )
+
+    def registrationRequest(self, nodes: CaseNodes, folder: Path, method: str) -> "JobRequest":
+        request = self.logic.registrationRequest(nodes, folder, method=method)
+        self.searchPreview.begin(nodes)
+        return request
 
     def onRegistered(self, nodes: CaseNodes, result: Path) -> str:
         if not all(slicer.mrmlScene.IsNodePresent(node) for node in (nodes.mri, nodes.us)):

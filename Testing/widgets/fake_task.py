@@ -1,8 +1,9 @@
 """Stands in for Slicer's Python running a task: what it does is the environment's IUS_FAKE_TASK.
 
-`register` writes a registration that moves the MRI 5 mm to the right; `fail` ends like a task given bad input; `hang`
-starts a child of its own that ignores SIGTERM, writes both process numbers beside the request, and waits. `train` writes
-the curves of two epochs of each fold, and `train-hang` one epoch before it hangs; `predict` labels what is bright.
+`register` writes a registration that moves the MRI 5 mm to the right, `search` tells poses before that, `search-fail`
+fails after them; `fail` ends like a task given bad input; `hang` starts a child of its own that ignores SIGTERM, writes
+both process numbers beside the request, and waits. `train` writes the curves of two epochs of each fold, and
+`train-hang` one epoch before it hangs; `predict` labels what is bright.
 """
 
 import json
@@ -20,8 +21,8 @@ def main() -> int:
     request_path = Path(sys.argv[-1])
     request = json.loads(request_path.read_text())
     behaviours = {
-        "register": register, "fail": fail, "hang": hang, "train": train, "train-hang": train_and_hang,
-        "predict": predict,
+        "register": register, "search": search, "search-fail": search_and_fail, "fail": fail, "hang": hang,
+        "train": train, "train-hang": train_and_hang, "predict": predict,
     }  # fmt: skip
     return behaviours[os.environ["IUS_FAKE_TASK"]](request, request_path)
 
@@ -34,6 +35,24 @@ def register(request: dict, request_path: Path) -> int:
     say(stage="search", done=2, total=2, message="found")
     say(stage="done")
     return 0
+
+
+def search(request: dict, request_path: Path) -> int:
+    """Tell a pose for each file `show1`, `show2`, ... that appears beside the request, N mm to the right; end at `end`."""
+    told = 0
+    while not (request_path.parent / "end").exists():
+        while (request_path.parent / f"show{told + 1}").exists():
+            told += 1
+            pose = [[1, 0, 0, told], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+            say(stage="search", done=told, total=10, message=f"pose {told}", mri_to_us_ras=pose)
+        time.sleep(0.005)
+    return register(request, request_path)
+
+
+def search_and_fail(request: dict, request_path: Path) -> int:
+    """Fail after the search."""
+    search(request, request_path)
+    return fail(request, request_path)
 
 
 def fail(request: dict, request_path: Path) -> int:

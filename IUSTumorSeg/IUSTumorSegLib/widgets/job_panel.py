@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import qt
 import slicer
@@ -44,6 +44,16 @@ def job_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
+class JobWatcher(Protocol):
+    """What follows one job: `hear` is told its steps of progress, `end` that it is over, before its result is used."""
+
+    def hear(self, events: list[dict[str, Any]]) -> None:
+        """Take the progress since the last time."""
+
+    def end(self) -> None:
+        """Let go: the job ended, failed, was cancelled or never started."""
+
+
 class JobPanel:
     """Runs one request at a time and shows how it goes.
 
@@ -58,6 +68,7 @@ class JobPanel:
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self._changed = changed
         self._heard = heard
+        self._watcher: JobWatcher | None = None
         self._what = self._if_cancelled = ""
         self._take_over: Callable[[Path], str] = str
         self._folder: Path | None = None
@@ -89,17 +100,19 @@ class JobPanel:
         take_over: Callable[[Path], str],
         start: "Callable[[list[str], Path, dict[str, str]], AnyJob]" = start_job,
         if_cancelled: str = "",
+        watcher: JobWatcher | None = None,
     ) -> None:
         """Run a task. `what` names it for the user.
 
         `prepare` writes its files into a new folder and returns the request; `take_over` is called with the result of a
         task that succeeded and returns a closing sentence. A task that cannot be prepared is a sentence in the panel.
         `start` is given the command, a place for the log, and the environment; `if_cancelled` says what is left of a
-        task that was cancelled (nothing, if empty).
+        task that was cancelled (nothing, if empty); `watcher` follows it.
         """
         if self.busy:
             return
         self._expect(what, take_over, if_cancelled)
+        self._watcher = watcher
         self._folder = Path(tempfile.mkdtemp(prefix="IUSTumorSeg-", dir=slicer.app.temporaryPath))
         self._preparing = True
         self._changed()
@@ -110,6 +123,7 @@ class JobPanel:
         finally:
             self._preparing = False
             if self._job is None:
+                self._release_watcher()
                 shutil.rmtree(self._folder)
             self._changed()
 
@@ -131,6 +145,7 @@ class JobPanel:
             return
         self._job = None
         self._timer.stop()
+        self._release_watcher()
         self._close_job(_("Goes on by itself: {what}").format(what=self._what))
 
     def cancel(self) -> None:
@@ -149,6 +164,7 @@ class JobPanel:
             return
         self._job = None
         self._timer.stop()
+        self._release_watcher()
         job.cancel(GRACE_AT_CLOSE_S)
         self._close_job(_("Ended: {what}").format(what=self._what))
 
@@ -178,16 +194,28 @@ class JobPanel:
         events = job.poll()
         for event in events:
             self._show_event(event)
-        if events and self._heard is not None:
-            self._heard(events)
+        if events:
+            self._tell(events)
         self._show_log(job)
         if not running:
             self._end(job)
+
+    def _tell(self, events: list[dict[str, Any]]) -> None:
+        if self._heard is not None:
+            self._heard(events)
+        if self._watcher is not None:
+            self._watcher.hear(events)
+
+    def _release_watcher(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.end()
 
     def _end(self, job: "AnyJob") -> None:
         """Whatever the result's taking over does, the panel is idle afterwards."""
         self._job = None
         self._timer.stop()
+        self._release_watcher()
         sentence = _("{what} ended, but its result could not be used.").format(what=self._what)
         try:
             sentence = self._closing_sentence(job)
