@@ -1,6 +1,8 @@
 """The review of a study by keys: the queue, verdicts on disk, undo, focus, and what goes wrong on the way."""
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 from made_study import made_study, register
 from panel_steps import enter_module, leave_module
 from review_steps import Review
@@ -174,6 +176,48 @@ def test_accepting_a_candidate_makes_it_the_registration_chosen_by_hand(review_o
     (given,) = review.reviews("c01")
     assert given.registration_sha256 == registration_sha256(folder)
     assert review.panel.session.states["c01"].review == "accepted"
+
+
+def test_the_label_follows_an_accepted_candidate(review_of):
+    review = review_of(2)
+    folder = review.panel.session.states["c01"].folder
+    review.press("N", "2", "A")
+    review.wait_until(lambda: not review.panel.labels.busy)
+    state = review.panel.session.states["c01"]
+    assert (state.label, state.stale_label, state.review) == ("propagated", False, "accepted")
+    label = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "us_tumor_from_mri.nii.gz")))
+    # Drawn about voxel (12, 11, 13); the candidate moves it by 4 mm to the right, which is 4 voxels down in i.
+    np.testing.assert_allclose(np.argwhere(label).mean(axis=0)[::-1], (8, 11, 13), atol=0.1)
+    assert row_of(review, "c01")[5] == "carried over"
+
+
+def test_a_candidate_made_the_registration_by_its_button_is_shown_with_its_new_label(review_of):
+    review = review_of(1)
+    review.press("N", "2")
+    review.ui.useCandidateButton.click()
+    review.wait_until(lambda: not review.panel.labels.busy)
+    review.settle()
+    assert review.panel.views.scene.pose_name == "result"
+    assert review.panel.views.scene.pose[0, 3] == 4.0
+    assert "propagated" in review.panel.screen.case.labels
+    assert review.reviews("c00") == []
+
+
+def test_a_label_that_cannot_follow_a_candidate_is_a_sentence_and_the_verdict_stays(review_of):
+    review = review_of(2)
+    case_json = review.panel.session.states["c01"].folder / "case.json"
+    review.press("N", "3")
+    case_json.write_text(case_json.read_text().replace("tumor.nii.gz", "gone.nii.gz"))
+    review.press("A")
+    review.wait_until(lambda: not review.panel.labels.busy)
+    assert "c01" in review.message() and "could not be carried over" in review.message()
+    assert [r.verdict for r in review.reviews("c01")] == ["accept"]
+
+
+def row_of(review, case):
+    table = review.panel.study.ui.studyTable
+    rows = [[table.item(row, column).text() for column in range(7)] for row in range(table.rowCount)]
+    return next(row for row in rows if row[0] == case)
 
 
 def test_c_runs_through_the_candidates_and_escape_shows_the_registration(review_of):

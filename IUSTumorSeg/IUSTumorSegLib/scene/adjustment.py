@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..atomic_files import write_json_atomic
-from ..errors import BadInput, Failed
+from ..errors import Failed
 from ..registration.adjustment import adjusted, adjustment_between, distance_mm
 from ..registration.by_hand import keep_adjusted
 from ..registration.following_agreement import FollowingAgreement
@@ -16,9 +16,8 @@ from ..registration.pose_history import BY_HAND, BY_LANDMARKS, BY_LC2, PoseHisto
 from ..registration.registration_files import REGISTRATION_FILE, read_registration
 from ..registration.rigid_landmarks import PairErrors, fit_landmark_pairs, pair_errors
 from ..registration.transform_files import write_transform
-from ..study.case import CASE_FILE, read_case
 from ..study.first_registration import keep_first
-from ..study.propagate_study import propagate_case
+from ..study.propagate_study import propagate_again
 from .job_files import JobRequest
 from .landmark_pairs import LandmarkPairs
 from .nodes import image_from_volume
@@ -207,13 +206,11 @@ class Adjustment:
 
 
 def _propagated_again(folder: Path) -> str:
-    if not (folder / CASE_FILE).is_file() or read_case(folder).mri_tumor is None:
-        return ""
     try:
-        propagate_case(folder)
-    except (BadInput, Failed, OSError) as error:
-        return f"The MRI's tumour label could not be carried over: {error}"
-    return "The MRI's tumour label was carried over anew."
+        carried = propagate_again(folder)
+    except Failed as error:
+        return str(error)
+    return "The MRI's tumour label was carried over anew." if carried else ""
 
 
 def refinement_request(case: ReviewCase, mri_to_us_ras: np.ndarray, folder: Path) -> JobRequest:

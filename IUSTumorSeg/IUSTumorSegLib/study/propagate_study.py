@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from ..atomic_files import write_json_atomic
+from ..errors import BadInput, Failed
 from ..jobs.progress import Progress, silent
-from .case import read_case
+from .case import CASE_FILE, read_case
 from .case_state import DISPLACEMENT_FILE, PROPAGATED_FILE, PROVENANCE_FILE, CaseState, read_state
 from .cluster import Where, check_where
 from .register_study import REGISTRATION_FILE, chosen_cases
@@ -65,6 +66,21 @@ def propagate_case(folder: Path) -> None:
         displacement.replace(folder / DISPLACEMENT_FILE)
     provenance = {"registration_sha256": registration, "label_sha256": tumor.sha256}
     write_json_atomic(folder / PROVENANCE_FILE, provenance)
+
+
+def propagate_again(folder: Path) -> bool:
+    """Propagate the tumour of a case to which a person gave another pose; False where none is drawn on its MRI.
+
+    Raises `Failed` with a sentence that names the case; a label of the earlier pose then counts as out of date.
+    """
+    folder = Path(folder)
+    try:
+        if not (folder / CASE_FILE).is_file() or read_case(folder).mri_tumor is None:
+            return False
+        propagate_case(folder)
+    except (BadInput, Failed, OSError) as error:
+        raise Failed(f"The MRI's tumour label of {folder.name} could not be carried over: {error}") from error
+    return True
 
 
 def reason_to_leave(state: CaseState, redo: bool = False) -> str:

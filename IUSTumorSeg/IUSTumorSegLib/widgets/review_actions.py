@@ -47,7 +47,7 @@ class ReviewActions:
             ("resetViewsButton", "reset", _("Reset views"), self._screen.reset_views),
         ):
             self._connect(name, action, text, act)
-        self._ui.useCandidateButton.connect("clicked()", self._use_candidate)
+        self._ui.useCandidateButton.connect("clicked()", self._verdicts.use_candidate)
 
     def _connect(self, button: str, action: str, text: str, act: Callable[[], None]) -> None:
         getattr(self._ui, button).text = with_key(text, action)
@@ -98,10 +98,6 @@ class ReviewActions:
 
     def _toggle_help(self) -> None:
         self._ui.keysGroupBox.collapsed = not self._ui.keysGroupBox.collapsed
-
-    def _use_candidate(self) -> None:
-        if self._verdicts.may_leave() and self._verdicts.use_candidate():
-            self._walk.reload()
 
 
 def _touching(touch: Callable[[], None], action: Callable[[], None]) -> Callable[[], None]:

@@ -1,6 +1,7 @@
 """The review section: a study's cases one after another, riskiest first, with a verdict by one key."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import slicer
@@ -8,6 +9,7 @@ from slicer.i18n import tr as _
 
 from .case_loader import CaseLoader
 from .case_on_screen import CaseOnScreen
+from .label_carrier import LabelCarrier
 from .queue_walk import QueueWalk
 from .reason_panel import ReasonPanel
 from .review_actions import ReviewActions
@@ -42,10 +44,12 @@ class ReviewPanel:
         self.screen = CaseOnScreen(self.ui, taking_views, self._touch, self._update)
         self.views = self.screen.views
         self.loader = CaseLoader(self.screen.complete)
+        self.labels = LabelCarrier(self._carried, lambda: not self.loader.busy)
         self.reasons = ReasonPanel(self.ui, self._update)
         self._verdicts = VerdictGiver(
             self.study, self.screen, self.loader, self.reasons,
-            reviewer=self._reviewer, given=self._given, taken_back=self._taken_back, failed=self._failed,
+            reviewer=self._reviewer, given=self._given, taken_back=self._taken_back, chosen=self.labels.carry,
+            failed=self._failed,
         )  # fmt: skip
         self._walk = QueueWalk(self.study, self.loader, self.screen, self._verdicts, self._say, self._update)
         self._status = ReviewStatus(self.ui, self.study, self.screen, self.loader, self._verdicts)
@@ -103,6 +107,7 @@ class ReviewPanel:
         for panel in self.screen.panels:
             panel.close()
         self.screen.drop()
+        self.labels.stop()
         self.keys.close()
         self.study.forget()
 
@@ -138,6 +143,26 @@ class ReviewPanel:
 
     def _taken_back(self, case: str) -> None:
         self._walk.after_undo(case)
+
+    def _carried(self, folder: Path, sentence: str) -> None:
+        """The label of a case follows its pose now, or could not, and the sentence says why."""
+        session = self.session
+        if session is None or folder.name not in session.states or session.states[folder.name].folder != folder:
+            return
+        session.refresh(folder.name)
+        self.study.refresh(folder.name)
+        if folder.name == session.current and self.screen.case is not None:
+            self._show_anew(folder.name)
+        if sentence:
+            self._say(sentence)
+        self._update()
+
+    def _show_anew(self, case: str) -> None:
+        if self.views.is_open:
+            self._walk.open(case)
+        else:  # somebody else has the views: it is read again on coming back
+            self.screen.drop()
+            self._left_case = case
 
     def _failed(self, sentence: str) -> None:
         self._say(sentence)

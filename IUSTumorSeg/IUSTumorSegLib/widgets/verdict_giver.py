@@ -1,6 +1,7 @@
 """Verdicts on the case on the screen: given, with a reason where one is asked for, and taken back."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 class VerdictGiver:
     """Writes the verdicts of `reviewer()`. `given(verdict)` is called when one is on disk, `taken_back(case)` when one
-    was withdrawn, and `failed(sentence)` with what went wrong.
+    was withdrawn, `chosen(case_folder)` when a candidate became the registration, and `failed(sentence)` with what went
+    wrong.
     """
 
     def __init__(
@@ -30,10 +32,12 @@ class VerdictGiver:
         reviewer: Callable[[], str],
         given: Callable[[str], None],
         taken_back: Callable[[str], None],
+        chosen: Callable[[Path], None],
         failed: Callable[[str], None],
     ) -> None:
         self._study, self._screen, self._loader, self._reasons = study, screen, loader, reasons
-        self._reviewer, self._given, self._taken_back, self._failed = reviewer, given, taken_back, failed
+        self._reviewer, self._chosen, self._failed = reviewer, chosen, failed
+        self._given, self._taken_back = given, taken_back
 
     @property
     def session(self) -> "ReviewSession | None":
@@ -76,21 +80,10 @@ class VerdictGiver:
         self._study.refresh(case)
         self._taken_back(case)
 
-    def use_candidate(self) -> bool:
-        """Make the candidate on the screen the registration; says whether that was done."""
-        from ..registration.by_hand import choose_candidate
-
-        session, case, number = self.session, self._screen.case, self._screen.poses.candidate
-        if session is None or case is None or case.folder is None or not number:
-            return False
-        try:
-            choose_candidate(case.folder, number, self._reviewer(), case.landmarks)
-        except (BadInput, Failed, OSError) as error:
-            self._failed(str(error))
-            return False
-        session.refresh(session.current)
-        self._study.refresh(session.current)
-        return True
+    def use_candidate(self) -> None:
+        """Make the candidate on the screen the registration."""
+        if self.may_leave():
+            self._choose_candidate()
 
     def may_leave(self) -> bool:
         """Whether nothing of the present case is left to be saved."""
@@ -110,9 +103,26 @@ class VerdictGiver:
         return True
 
     def _accept(self) -> None:
-        if self._screen.poses.candidate and not self.use_candidate():
+        if self._screen.poses.candidate and not self._choose_candidate():
             return
         self._write("accept", (), "")
+
+    def _choose_candidate(self) -> bool:
+        """Make the candidate on the screen the registration, and have its label follow; says whether that was done."""
+        from ..registration.by_hand import choose_candidate
+
+        session, case, number = self.session, self._screen.case, self._screen.poses.candidate
+        if session is None or case is None or case.folder is None or not number:
+            return False
+        try:
+            choose_candidate(case.folder, number, self._reviewer(), case.landmarks)
+        except (BadInput, Failed, OSError) as error:
+            self._failed(str(error))
+            return False
+        session.refresh(session.current)
+        self._study.refresh(session.current)
+        self._chosen(case.folder)
+        return True
 
     def _write(self, verdict: str, reasons: tuple[str, ...], comment: str) -> None:
         session = self.session
