@@ -31,9 +31,9 @@ class Adjustment(unittest.TestCase):
         self.review.study.ui.openStudyButton.click()
         self.wait(lambda: self.review.session is not None)
         self.review.ui.reviewerLineEdit.text = "Tester"
-        self.review.open_case(CASE)
+        self.review._walk.open(CASE)
         self.wait(lambda: not self.review.loader.busy)
-        self.adjustment, self.correction = self.review._panels
+        self.adjustment, self.correction = self.review.screen.panels
 
     def tearDown(self):
         self.adjustment.discard()
@@ -84,7 +84,8 @@ class Adjustment(unittest.TestCase):
         matrix = slicer.util.arrayFromTransformMatrix(self.transform())
         matrix[0, 3] += 2.0
         slicer.util.updateTransformMatrixFromArray(self.transform(), matrix)
-        values = [slider.value for slider in self.adjustment._sliders[:3]]
+        ui = self.adjustment.ui
+        values = [slider.value for slider in (ui.rightSlider, ui.anteriorSlider, ui.superiorSlider)]
         self.assertAlmostEqual(sum(value**2 for value in values) ** 0.5, 2.0, delta=0.2)
         self.adjustment.ui.discardPoseButton.click()
         self.assertEqual(self.review.views.scene.pose_name, "result")

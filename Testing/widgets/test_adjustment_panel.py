@@ -93,6 +93,10 @@ def panel(stand, case, job_panel, with_torch):
     made.close()
 
 
+def timers_of(panel):
+    return panel._rest, panel._score._follow, panel._score._fetch, panel._pairs._later
+
+
 def kept(case):
     from IUSTumorSegLib.registration.registration_files import read_registration
 
@@ -130,7 +134,7 @@ def test_sliders_step_by_a_tenth_of_a_millimetre_and_of_a_degree(panel):
 
 def test_keys_move_by_a_tenth_and_with_shift_by_one_in_six_directions(panel, stand):
     panel.ui.adjustButton.click()
-    keys = {shortcut.key.toString(): shortcut for shortcut in panel._shortcuts}
+    keys = {shortcut.key.toString(): shortcut for shortcut in panel._keys.shortcuts}
     keys["Alt+Left"].activated()
     assert at(stand) == (3.1, 0.0, 0.0)
     keys["Alt+Shift+Down"].activated()
@@ -141,7 +145,7 @@ def test_keys_move_by_a_tenth_and_with_shift_by_one_in_six_directions(panel, sta
     assert panel.ui.aboutSuperiorSlider.value == 1.0
     import qt
 
-    assert {shortcut.context for shortcut in panel._shortcuts} == {qt.Qt.WidgetWithChildrenShortcut}
+    assert {shortcut.context for shortcut in panel._keys.shortcuts} == {qt.Qt.WidgetWithChildrenShortcut}
 
 
 def test_undo_and_redo_by_button_follow_each_rest_of_the_hand(panel, stand, wait_until):
@@ -337,7 +341,7 @@ def test_fifty_times_beginning_and_ending_leaves_no_node_observer_timer_or_threa
     for _ in range(50):
         cycle()
     assert scene.GetNumberOfNodes() == before
-    assert not any(timer.active for timer in panel._timers)
+    assert not any(timer.active for timer in timers_of(panel))
     set_matrix(case.transform, shifted(7))
     assert stand.review.pose_name == "result"  # nobody took the pose over
     wait_until(lambda: threading.active_count() <= threads)
@@ -349,7 +353,7 @@ def test_closing_the_scene_in_mid_adjustment_leaves_nothing(panel, scene, stand)
     panel.ui.rightSlider.value = -1.0
     scene.Clear(0)
     panel.show_nothing()
-    assert not any(timer.active for timer in panel._timers)
+    assert not any(timer.active for timer in timers_of(panel))
     assert scene.GetNumberOfNodesByClass("vtkMRMLMarkupsFiducialNode") == 0
     assert scene.GetNumberOfNodesByClass("vtkMRMLTransformDisplayNode") == 0
     assert not stand.keys_suspended

@@ -1,19 +1,21 @@
 """Manual adjustment: sliders and keys, Slicer's handle, landmark pairs and LC2 from the present pose, with undo."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
 from ..errors import BadInput, Failed
+from .adjustment_keys import AdjustmentKeys
+from .adjustment_pairs import AdjustmentPairs
+from .adjustment_refinement import AdjustmentRefinement
+from .adjustment_score import AdjustmentScore
+from .adjustment_sliders import AdjustmentSliders
 from .job_panel import MODULE_FOLDER
-from .pairs_table import show_pairs
 from .review_host import ReviewHost
+from .timers import timer
 from .tool_tips import enable_or_say_why
-from .torch_installation import torch_is_installed
 from .unsaved import SAVE, STAY, ask_about_unsaved
 
 if TYPE_CHECKING:
@@ -21,17 +23,7 @@ if TYPE_CHECKING:
     from ..scene.review import ReviewScene
     from ..scene.study_cases import ReviewCase
 
-SLIDERS = (
-    "rightSlider", "anteriorSlider", "superiorSlider", "aboutRightSlider", "aboutAnteriorSlider", "aboutSuperiorSlider",
-)  # fmt: skip
-# Key, number of the slider, direction. As seen in the axial view: the patient's right is on the left.
-KEYS = (
-    ("Alt+Left", 0, 1), ("Alt+Right", 0, -1), ("Alt+Up", 1, 1), ("Alt+Down", 1, -1),
-    ("Alt+PgUp", 2, 1), ("Alt+PgDown", 2, -1), ("Ctrl+Up", 3, 1), ("Ctrl+Down", 3, -1),
-    ("Ctrl+PgUp", 4, 1), ("Ctrl+PgDown", 4, -1), ("Ctrl+Left", 5, -1), ("Ctrl+Right", 5, 1),
-)  # fmt: skip
-STEP, SHIFT_STEP = 0.1, 1.0  # mm or degrees; with Shift the larger one
-FOLLOW_MS, REST_MS, FETCH_MS = 200, 400, 5
+REST_MS = 400
 
 
 class AdjustmentPanel:
@@ -47,16 +39,14 @@ class AdjustmentPanel:
         self._case: ReviewCase | None = None
         self._review: ReviewScene | None = None
         self._adjustment: Adjustment | None = None
-        self._showing = self._has_torch = False
-        self._refining: int | None = None
-        self._placed = 0
-        self._follow = _timer(FOLLOW_MS, True, self._ask_agreement)
-        self._rest = _timer(REST_MS, True, self._settle)
-        self._fetch = _timer(FETCH_MS, False, self._fetch_agreement)
-        self._pairs_later = _timer(0, True, self._after_pairs_changed)
-        self._timers = (self._follow, self._rest, self._fetch, self._pairs_later)
-        self._sliders = [getattr(self.ui, name) for name in SLIDERS]
-        self._shortcuts = self._make_shortcuts()
+        self._showing = False
+        self._sliders = AdjustmentSliders(self.ui)
+        self._score = AdjustmentScore(self.ui.adjustmentLabel)
+        self._pairs = AdjustmentPairs(self.ui, host)
+        self._refinement = AdjustmentRefinement(host)
+        self._parts = (self._sliders, self._score, self._pairs, self._refinement)
+        self._keys = AdjustmentKeys(self.widget, self._sliders.step, self.undo, self.redo)
+        self._rest = timer(REST_MS, True, self._settle)
         self._connect()
         self.show_nothing()
 
@@ -80,7 +70,7 @@ class AdjustmentPanel:
             self.update()
         else:
             self._adjustment.take_inputs(case.agreement_inputs)
-            self._ask_agreement()
+            self._score.ask()
 
     def show_nothing(self) -> None:
         """No case is on the screen: let go of everything, without a question."""
@@ -103,12 +93,7 @@ class AdjustmentPanel:
     def close(self) -> None:
         """End timers, keys, nodes and the refinement."""
         self.show_nothing()
-        for timer in self._timers:
-            timer.stop()
-        for shortcut in self._shortcuts:
-            shortcut.setParent(None)
-            shortcut.deleteLater()
-        self._shortcuts = []
+        self._keys.close()
 
     # Beginning and ending
 
@@ -119,9 +104,9 @@ class AdjustmentPanel:
         from ..scene.adjustment import Adjustment
 
         with slicer.util.tryWithErrorDisplay(_("The pose cannot be adjusted.")):
-            self._has_torch = torch_is_installed()
-            self._adjustment = Adjustment(self._case, self._review, self._on_moved, self._pairs_later.start)
-            self._follow.start()
+            self._adjustment = Adjustment(self._case, self._review, self._on_moved, self._pairs.changed)
+            for part in self._parts:
+                part.begin(self._adjustment)
         self.update()
 
     def keep(self) -> bool:
@@ -151,40 +136,13 @@ class AdjustmentPanel:
         adjustment, self._adjustment = self._adjustment, None
         if adjustment is None:
             return
-        self._stop_placing()
-        if self._refining is not None and self._host.job_panel.pid == self._refining:
-            self._host.job_panel.cancel()
+        self._rest.stop()
+        for part in self._parts:
+            part.end()
         adjustment.remove(back)
-        for timer in self._timers:
-            timer.stop()
         self.update()
-
-    def _stop_placing(self) -> None:
-        if self.ui.placePairsButton.checked:
-            self.ui.placePairsButton.checked = False
-            self._host.suspend_keys(False)
 
     # The pose
-
-    def _on_moved(self) -> None:
-        """The pose changed, by whatever way: the sliders follow, and soon the score."""
-        self.update()
-        self._rest.start()
-        if not self._follow.active:
-            self._follow.start()
-
-    def _slider_moved(self, number: int) -> None:
-        if not self._showing and self._adjustment is not None:
-            values = list(self._adjustment.values)
-            values[number] = self._sliders[number].value
-            self._adjustment.set_values(tuple(values))
-
-    def step(self, number: int, by: float) -> None:
-        """Move along or turn about one of the six by mm or degrees."""
-        if self._adjustment is not None:
-            values = list(self._adjustment.values)
-            values[number] += by
-            self._adjustment.set_values(tuple(values))
 
     def undo(self) -> None:
         """One step back."""
@@ -196,84 +154,21 @@ class AdjustmentPanel:
         if self._adjustment is not None:
             self._adjustment.redo()
 
+    def refine(self) -> None:
+        """Have LC2 refine the present pose in a child process."""
+        self._refinement.start()
+        self.update()
+
+    def _on_moved(self) -> None:
+        """The pose changed, by whatever way: the sliders follow, and soon the score."""
+        self.update()
+        self._rest.start()
+        self._score.follow()
+
     def _settle(self) -> None:
         if self._adjustment is not None:
             self._adjustment.settle()
             self.update()
-
-    # The score and the heat map
-
-    def _ask_agreement(self) -> None:
-        if self._adjustment is not None:
-            self._adjustment.ask_agreement()
-            self._fetch.start()
-
-    def _fetch_agreement(self) -> None:
-        if self._adjustment is None or not self._adjustment.fetch_agreement():
-            self._fetch.stop()
-            self._show_text()
-
-    # Landmark pairs
-
-    def _place_toggled(self, on: bool) -> None:
-        if self._adjustment is None or self._showing:
-            return
-        self._host.suspend_keys(on)
-        if on:
-            self._placed = sum(self._adjustment.pairs.counts)
-            self._adjustment.pairs.start_placing()
-        else:
-            self._adjustment.pairs.stop_placing()
-        self._show_pairs()
-
-    def _after_pairs_changed(self) -> None:
-        """A point was placed, or placing ended: Slicer has finished with it by now."""
-        adjustment = self._adjustment
-        if adjustment is None:
-            return
-        placed = sum(adjustment.pairs.counts)
-        if self.ui.placePairsButton.checked and placed > self._placed:
-            adjustment.pairs.start_placing()
-        elif self.ui.placePairsButton.checked and not adjustment.pairs.placing:
-            self.ui.placePairsButton.checked = False
-        self._placed = placed
-        self._show_pairs()
-
-    def _fit(self) -> None:
-        if self._adjustment is None:
-            return
-        self.ui.placePairsButton.checked = False
-        try:
-            self._adjustment.fit_to_pairs()
-        except BadInput as error:
-            self._host.say(str(error))
-        self._show_pairs()
-
-    def _change_pairs(self, what: str) -> None:
-        if self._adjustment is not None:
-            getattr(self._adjustment.pairs, what)()
-
-    # LC2 from here
-
-    def refine(self) -> None:
-        """Have LC2 refine the present pose in a child process."""
-        adjustment, job_panel = self._adjustment, self._host.job_panel
-        if adjustment is None or job_panel.busy:
-            return
-        job_panel.run(
-            _("Refining {case} from here").format(case=adjustment.case.name),
-            prepare=adjustment.refinement_request,
-            take_over=lambda result: self._refined(adjustment, result),
-        )
-        self._refining = job_panel.pid
-        self.update()
-
-    def _refined(self, adjustment: "Adjustment", result: Path) -> str:
-        self._refining = None
-        if adjustment is not self._adjustment:
-            return _("Refined, but the adjustment has ended since. Nothing was changed.")
-        moved_mm = adjustment.take_refinement(result)
-        return _("LC2 moved the pose by {mm:.1f} mm. Look at it, then keep it or undo.").format(mm=moved_mm)
 
     # What is shown
 
@@ -291,8 +186,9 @@ class AdjustmentPanel:
         self.ui.adjustmentControls.visible = adjustment is not None
         if adjustment is not None:
             self._show_buttons(adjustment)
-            self._show_values()
-            self._show_pairs()
+            self._sliders.show()
+            self._score.show()
+            self._pairs.show()
 
     def _reasons_not_to_begin(self) -> list[str]:
         if self._case is None:
@@ -315,18 +211,13 @@ class AdjustmentPanel:
         enable_or_say_why(
             self.ui.refineButton,
             _("Lets LC2 find the best pose near this one, in the background."),
-            self._reasons_not_to_refine(),
+            self._refinement.reasons_against(),
         )
         reason = self._why_not_keep(adjustment)
         enable_or_say_why(
             self.ui.keepPoseButton, _("Makes this pose the case's registration."), [reason] if reason else []
         )
         self.ui.discardPoseButton.toolTip = _("Goes back to the registration.")
-
-    def _reasons_not_to_refine(self) -> list[str]:
-        if self._host.job_panel.busy:
-            return [_("A job is running: wait for it or cancel it.")]
-        return [] if self._has_torch else [_("Install PyTorch first.")]
 
     def _why_not_keep(self, adjustment: "Adjustment") -> str:
         if not adjustment.is_changed:
@@ -337,70 +228,19 @@ class AdjustmentPanel:
             return _("Type your name first.")
         return self._host.why_not_writable()
 
-    def _show_values(self) -> None:
-        if self._adjustment is None:
-            return
-        self._showing = True
-        for slider, value in zip(self._sliders, self._adjustment.values, strict=True):
-            slider.value = value
-        self._showing = False
-        self._show_text()
-
-    def _show_text(self) -> None:
-        adjustment = self._adjustment
-        if adjustment is None:
-            return
-        sentences = [_("Moved by {mm:.1f} mm in the mean.").format(mm=adjustment.moved_mm)]
-        if adjustment.score is not None and not self._fetch.active and not self._follow.active:
-            sentences.append(_("The MRI explains {now:.1f} % of the ultrasound").format(now=100 * adjustment.score))
-            if adjustment.start_score is not None:
-                sentences[-1] += _(", at the start {start:.1f} %").format(start=100 * adjustment.start_score)
-            sentences[-1] += "."
-        self.ui.adjustmentLabel.text = " ".join(sentences)
-
-    def _show_pairs(self) -> None:
-        adjustment = self._adjustment
-        if adjustment is None:
-            return
-        errors = adjustment.pair_errors()
-        show_pairs(self.ui.pairsTable, errors)
-        fitted = bool(errors) and errors[0].fitted_mm is not None
-        enable_or_say_why(
-            self.ui.fitPairsButton,
-            _("Moves the MRI so that the pairs lie on each other as well as they can."),
-            [] if fitted else [_("Place three pairs or more that do not lie on one line.")],
-        )
-        has_points = sum(adjustment.pairs.counts) > 0
-        for button in (self.ui.removePointButton, self.ui.clearPairsButton):
-            enable_or_say_why(button, _("Takes points away."), [] if has_points else [_("There are none.")])
-        self.ui.pairsLabel.text = self._pairs_sentence(adjustment)
-
-    def _pairs_sentence(self, adjustment: "Adjustment") -> str:
-        if not self.ui.placePairsButton.checked:
-            return _("Click the same place on the ultrasound and on the MRI, three times or more.")
-        if adjustment.pairs.next_image == "us":
-            return _("Click a place on the ultrasound.")
-        return _("Now click the same place on the MRI.")
-
     # Connections
 
     def _connect(self) -> None:
         ui = self.ui
         ui.adjustButton.connect("toggled(bool)", self._adjust_toggled)
-        for number, slider in enumerate(self._sliders):
-            slider.connect("valueChanged(double)", lambda value, number=number: self._slider_moved(number))
         for button, act in (
             (ui.undoPoseButton, self.undo),
             (ui.redoPoseButton, self.redo),
             (ui.refineButton, self.refine),
             (ui.keepPoseButton, self.keep),
             (ui.discardPoseButton, self.discard),
-            (ui.fitPairsButton, self._fit),
-            (ui.removePointButton, lambda: self._change_pairs("remove_last")),
-            (ui.clearPairsButton, lambda: self._change_pairs("clear")),
         ):
             button.connect("clicked()", act)
-        ui.placePairsButton.connect("toggled(bool)", self._place_toggled)
 
     def _adjust_toggled(self, on: bool) -> None:
         if self._showing:
@@ -409,26 +249,3 @@ class AdjustmentPanel:
             self.begin()
         elif not self.leave():
             self.update()
-
-    def _make_shortcuts(self) -> list[Any]:
-        shortcuts = [self._shortcut("Ctrl+Z", self.undo), self._shortcut("Ctrl+Y", self.redo)]
-        for key, number, direction in KEYS:
-            for modifier, size in (("", STEP), ("Shift+", SHIFT_STEP)):
-                by = direction * size
-                shortcuts.append(self._shortcut(modifier + key, lambda n=number, by=by: self.step(n, by)))
-        return shortcuts
-
-    def _shortcut(self, key: str, act: Callable[[], None]) -> Any:
-        """A key that acts while this panel, and nothing else of the window, has the focus."""
-        shortcut = qt.QShortcut(qt.QKeySequence(key), self.widget)
-        shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
-        shortcut.connect("activated()", act)
-        return shortcut
-
-
-def _timer(milliseconds: int, once: bool, act: Callable[[], None]) -> Any:
-    timer = qt.QTimer()
-    timer.setSingleShot(once)
-    timer.setInterval(milliseconds)
-    timer.connect("timeout()", act)
-    return timer
