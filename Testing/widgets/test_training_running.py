@@ -38,7 +38,7 @@ def panel(open_module, with_torch, raw, tmp_path, wait_until):
     widget = open_module("IUSTumorSegTraining")
     widget.ui.rawPathLineEdit.currentPath = str(raw)
     widget.ui.trainedPathLineEdit.currentPath = str(tmp_path / "trained")
-    wait_until(lambda: widget.trainingPanel._gpus is not None)
+    wait_until(lambda: widget.trainingPanel.memory.gpus is not None)
     return widget
 
 
@@ -121,7 +121,7 @@ def test_a_gpu_that_is_too_small_is_said_before_with_a_batch_that_fits(panel, tm
         "architecture": {"network_class_name": "x.PlainConvUNet", "arch_kwargs": network},
     }  # fmt: skip
     (plans / "nnUNetPlans.json").write_text(json.dumps({"configurations": {"2d": configuration}}))
-    panel.trainingPanel._gpus = [Gpu(0, "small", 4 * GIB, 3 * GIB)]
+    panel.trainingPanel.memory.gpus = [Gpu(0, "small", 4 * GIB, 3 * GIB)]
     panel.updateButtons()
     assert not panel.ui.trainButton.enabled
     assert "free memory is not enough" in panel.ui.trainButton.toolTip
