@@ -14,10 +14,11 @@ and the similarity of two images is the mean of S_p weighted by the patch's stan
 
     LC2 = sum_p sqrt(Var_p(u)) S_p / sum_p sqrt(Var_p(u)).
 
-Here: several contrasts add their m and g to the fit; several features of the ultrasound are each fitted, and scored by the
-mean of their LC2; sums run over voxels inside the field of view; the weights and so
-the denominator are computed once from the ultrasound and do not depend on the pose. A patch of which a share a lies
-inside the MRI counts a S_p + (1 - a) 0.1 and is never dropped: were it dropped, a pose with hardly any overlap could win.
+Here: several contrasts each add their m to the fit and share one g, the root of the sum of their squared gradients;
+several features of the ultrasound are each fitted, and scored by the mean of their LC2; sums run over voxels inside the
+field of view; the weights and so the denominator are computed once from the ultrasound and do not depend on the pose. A
+patch of which a share a lies inside the MRI counts a S_p + (1 - a) 0.1 and is never dropped: were it dropped, a pose with
+hardly any overlap could win.
 """
 
 from dataclasses import dataclass

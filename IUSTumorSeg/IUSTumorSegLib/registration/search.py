@@ -138,7 +138,7 @@ def prepare(
 
     around = transform_points(np.linalg.inv(initial_mri_to_us_ras), points)
     with_thin = mri_channels(mris, SMOOTHING_MM, around, thin_structures=True).to(device)
-    plain = MriChannels(with_thin.values[[c for c in range(len(with_thin.values)) if c % 3 < 2]], with_thin.ras_to_ijk)
+    plain = with_thin.first(len(mris) + 1)
     echoes = thin_echoes_of(us, mask)
     scale = spacing_scale_of(mask)
     grids = {
