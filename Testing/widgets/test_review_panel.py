@@ -7,6 +7,11 @@ from made_study import made_study, register
 from panel_steps import enter_module, leave_module
 from review_steps import Review
 
+from IUSTumorSegLib.labels.corrected_label import save_corrected_label
+from IUSTumorSegLib.study.case import read_case
+from IUSTumorSegLib.study.propagate_study import propagate_again
+from IUSTumorSegLib.study.reviews import registration_sha256
+
 pytestmark = pytest.mark.usefixtures("with_torch")
 
 
@@ -162,7 +167,6 @@ def test_a_case_whose_files_are_missing_is_a_sentence_and_the_next_one_is_shown(
 
 def test_accepting_a_candidate_makes_it_the_registration_chosen_by_hand(review_of):
     from IUSTumorSegLib.registration.registration_files import read_registration
-    from IUSTumorSegLib.study.reviews import registration_sha256
 
     review = review_of(2)
     review.press("N", "C", "2")
@@ -218,6 +222,38 @@ def row_of(review, case):
     table = review.panel.study.ui.studyTable
     rows = [[table.item(row, column).text() for column in range(7)] for row in range(table.rowCount)]
     return next(row for row in rows if row[0] == case)
+
+
+def test_files_that_changed_since_import_are_told_and_a_verdict_is_possible(review_of):
+    review = review_of(2)
+    review.press("N")
+    review.wait_until(lambda: not review.panel._sources.busy)
+    assert "Changed since import" not in review.ui.factsLabel.text
+    tumor = read_case(review.panel.session.states["c00"].folder).mri_tumor.path
+    sitk.WriteImage(sitk.ReadImage(str(tumor)) * 0 + 1, str(tumor))
+    review.press("N")
+    review.wait_until(lambda: not review.panel._sources.busy)
+    assert f"Changed since import: {tumor}" in review.ui.factsLabel.text
+    review.press("A")
+    assert [r.verdict for r in review.reviews("c00")] == ["accept"]
+
+
+def test_a_corrected_label_of_an_earlier_registration_is_told_in_the_facts_and_the_table(review_of):
+    review = review_of(2)
+    folder = review.panel.session.states["c01"].folder
+    propagate_again(folder)
+    label = sitk.ReadImage(str(folder / "us_tumor_from_mri.nii.gz"))
+    save_corrected_label(label, folder, "us_tumor_from_mri.nii.gz", registration_sha256(folder), "Anna", 5.0)
+    review.press("N")
+    assert "Corrected by Anna" in review.ui.factsLabel.text
+    assert row_of(review, "c01")[5] == "corrected"
+    register(folder, 0.5, shift_mm=7.0)
+    review.press("N", "P")
+    assert "Registered again since" in review.ui.factsLabel.text
+    assert row_of(review, "c01")[5] == "corrected *"
+    table = review.panel.study.ui.studyTable
+    tips = [table.item(row, 5).toolTip() for row in range(2)]
+    assert any("corrected before the case was registered again" in tip for tip in tips)
 
 
 def test_c_runs_through_the_candidates_and_escape_shows_the_registration(review_of):

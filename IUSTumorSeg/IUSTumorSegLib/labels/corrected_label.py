@@ -111,7 +111,11 @@ def note_on_correction(case_folder: Path, registration_sha256: str | None) -> st
     """
     if not (Path(case_folder) / CORRECTED_FILE).is_file():
         return ""
-    corrections = read_corrections(case_folder)
+    return note_on_corrections(read_corrections(case_folder), registration_sha256)
+
+
+def note_on_corrections(corrections: list[Correction], registration_sha256: str | None) -> str:
+    """`note_on_correction` for a corrected label whose record, oldest first, was read already."""
     if not corrections:
         return "The label was corrected, but there is no record of by whom and from what."
     last = corrections[-1]
@@ -119,9 +123,14 @@ def note_on_correction(case_folder: Path, registration_sha256: str | None) -> st
         f"Corrected by {last.reviewer} on {last.when[:10]} "
         f"({last.volume_before_ml:.1f} to {last.volume_after_ml:.1f} ml, Dice {last.dice:.2f} with what it came from)."
     )
-    if last.registration_sha256 and last.registration_sha256 != registration_sha256:
+    if is_of_earlier_registration(last, registration_sha256):
         said += " Registered again since: it came from a label of the earlier registration."
     return said
+
+
+def is_of_earlier_registration(correction: Correction, registration_sha256: str | None) -> bool:
+    """Whether the label that was corrected had come from another registration than the case has now."""
+    return bool(correction.registration_sha256) and correction.registration_sha256 != registration_sha256
 
 
 def volume_ml(label: "sitk.Image") -> float:

@@ -25,8 +25,9 @@ class CaseState:
     `failed` is the sentence of what stands in its way, else empty. `verdict` ("accept", "review", "reject") and `reasons`
     are the software's, `review` and `reviewers` of people, with `review_note` where there is more to say. `label` is the
     best tumour label on the ultrasound, the first of `labels`: "us" (drawn on it), "corrected" or "propagated";
-    `stale_label` says that a propagated one is left from an earlier registration. `max_displacement_mm` is of the
-    propagated label's surface.
+    `stale_label` says that a propagated one is left from an earlier registration, `stale_correction` that the corrected
+    one came from such a label; `correction_note` says who corrected it. `max_displacement_mm` is of the propagated
+    label's surface.
     """
 
     case: str
@@ -54,6 +55,8 @@ class CaseState:
     label: str = ""
     labels: tuple[str, ...] = ()
     stale_label: bool = False
+    stale_correction: bool = False
+    correction_note: str = ""
     max_displacement_mm: float | None = None
     notes: tuple[str, ...] = ()
 
@@ -82,6 +85,7 @@ def read_state(folder: Path) -> CaseState:
         registration_sha256=sha256,
         failed=broken or unreadable or failure_of(folder, files),
         **_of_label(folder, files, case, sha256),
+        **_of_correction(folder, files, sha256),
         **known,
     )
 
@@ -180,6 +184,18 @@ def _of_label(folder: Path, files: set[str], case: Case | None, sha256: str | No
         "labels": labels,
         "stale_label": propagated and not current,
         "max_displacement_mm": displacement.get("max_mm"),
+    }
+
+
+def _of_correction(folder: Path, files: set[str], sha256: str | None) -> dict[str, Any]:
+    if CORRECTED_FILE not in files:
+        return {}
+    from ..labels.corrected_label import is_of_earlier_registration, note_on_corrections, read_corrections
+
+    corrections = read_corrections(folder)
+    return {
+        "correction_note": note_on_corrections(corrections, sha256),
+        "stale_correction": bool(corrections) and is_of_earlier_registration(corrections[-1], sha256),
     }
 
 

@@ -57,7 +57,8 @@ def source_cells(summary: SourceSummary) -> list[str]:
 def notes_of(state: CaseState) -> str:
     """Everything that a person should know of a case, in sentences: what failed first, then reviews, then reasons."""
     stale = "Its propagated label is of an earlier registration." if state.stale_label else ""
-    return " ".join(filter(None, [state.failed, state.review_note, stale, *state.reasons, *state.notes]))
+    earlier = "Its corrected label came from an earlier registration." if state.stale_correction else ""
+    return " ".join(filter(None, [state.failed, state.review_note, stale, earlier, *state.reasons, *state.notes]))
 
 
 def millimetres(value: float | None) -> str:

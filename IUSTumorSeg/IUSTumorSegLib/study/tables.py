@@ -12,7 +12,7 @@ from .reviews import Review, read_reviews, standing_reviews
 STATE_COLUMNS = (
     "case", "patient", "source", "centre", "time_point", "licence", "registered", "failed", "method", "verdict",
     "success_probability", "predicted_error_mm", "initial_landmark_mm", "final_landmark_mm", "seconds", "review",
-    "reviewers", "review_note", "label", "stale_label", "max_displacement_mm", "reasons",
+    "reviewers", "review_note", "label", "stale_label", "stale_correction", "max_displacement_mm", "reasons",
 )  # fmt: skip
 REVIEW_COLUMNS = (
     "case", "patient", "source", "centre", "time_point", "state", "verdict", "reviewer", "when", "seconds", "reasons",

@@ -1,6 +1,7 @@
 """From case to case of a study: opened by name, next and previous, and on to the next one after a verdict."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class QueueWalk:
     """Has `loader` read the case that is wanted and `screen` show it. `say(sentence)` gets what is to be told.
 
-    `changed()` is called when another case begins to be read or is shown.
+    `shown(case_folder)` is called when a case is on the screen, `changed()` then and when one begins to be read.
     """
 
     def __init__(
@@ -29,10 +30,11 @@ class QueueWalk:
         screen: CaseOnScreen,
         verdicts: VerdictGiver,
         say: Callable[[str], None],
+        shown: Callable[[Path], None],
         changed: Callable[[], None],
     ) -> None:
         self._study, self._loader, self._screen, self._verdicts = study, loader, screen, verdicts
-        self._say, self._changed = say, changed
+        self._say, self._shown, self._changed = say, shown, changed
 
     @property
     def session(self) -> "ReviewSession | None":
@@ -49,6 +51,7 @@ class QueueWalk:
         session = self.session
         assert session is not None
         session.begin(case)
+        self._study.refresh(case)
         self._study.mark(case)
         self._say(_("Loading {case} ...").format(case=case))
         self._loader.load(session.states[case].folder, self._loaded)
@@ -101,6 +104,8 @@ class QueueWalk:
         if session is not None:
             session.stopwatch.start()
             self._read_ahead(session)
+        if self._screen.case is not None and self._screen.case.folder is not None:
+            self._shown(self._screen.case.folder)
         self._changed()
 
     def _read_ahead(self, session: "ReviewSession") -> None:

@@ -16,6 +16,7 @@ from .review_actions import ReviewActions
 from .review_host import ReviewHost
 from .review_keys import CHOOSING_A_REASON, REVIEWING, ReviewKeys, keys_as_html
 from .review_status import ReviewStatus
+from .source_check import SourceCheck
 from .study_panel import MODULE_FOLDER, StudyPanel
 from .verdict_giver import VerdictGiver
 from .view_controls import write_keys_on_buttons
@@ -51,8 +52,11 @@ class ReviewPanel:
             reviewer=self._reviewer, given=self._given, taken_back=self._taken_back, chosen=self.labels.carry,
             failed=self._failed,
         )  # fmt: skip
-        self._walk = QueueWalk(self.study, self.loader, self.screen, self._verdicts, self._say, self._update)
-        self._status = ReviewStatus(self.ui, self.study, self.screen, self.loader, self._verdicts)
+        self._sources = SourceCheck(self._update)
+        self._walk = QueueWalk(
+            self.study, self.loader, self.screen, self._verdicts, self._say, self._sources.check, self._update
+        )
+        self._status = ReviewStatus(self.ui, self.study, self.screen, self.loader, self._verdicts, self._sources)
         self._actions = ReviewActions(self.widget, self.ui, self._walk, self._verdicts, self.screen, self.reasons)
         self.keys = ReviewKeys(slicer.util.mainWindow() or self.widget, self._actions.by_name(self._touch))
         self._make_panels(job_panel)
@@ -116,6 +120,7 @@ class ReviewPanel:
         self.screen.release_panels(ask)
         self._verdicts.save_unsaved()
         self.loader.stop()
+        self._sources.stop()
         self.reasons.cancel()
         self.screen.close_views()
 

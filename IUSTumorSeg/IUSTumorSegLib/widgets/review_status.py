@@ -9,6 +9,7 @@ from .case_on_screen import CaseOnScreen
 from .review_actions import VERDICT_BUTTONS
 from .review_keys import key_tip
 from .review_texts import case_html, facts_html, progress_text
+from .source_check import SourceCheck
 from .study_panel import StudyPanel
 from .tool_tips import enable_or_say_why
 from .verdict_giver import VerdictGiver
@@ -21,9 +22,16 @@ class ReviewStatus:
     """Brings the labels and buttons of `ui` in line with the review, whenever `update` is called."""
 
     def __init__(
-        self, ui: Any, study: StudyPanel, screen: CaseOnScreen, loader: CaseLoader, verdicts: VerdictGiver
+        self,
+        ui: Any,
+        study: StudyPanel,
+        screen: CaseOnScreen,
+        loader: CaseLoader,
+        verdicts: VerdictGiver,
+        sources: SourceCheck,
     ) -> None:
         self._ui, self._study, self._screen, self._loader, self._verdicts = ui, study, screen, loader, verdicts
+        self._sources = sources
 
     def say(self, sentence: str) -> None:
         """Show a sentence below the buttons; none for ""."""
@@ -59,12 +67,15 @@ class ReviewStatus:
         enable_or_say_why(self._ui.nextButton, key_tip("next"), last)
 
     def _facts(self, session: "ReviewSession") -> str:
-        from ..registration.review_facts import review_facts
+        from ..registration.review_facts import Fact, review_facts
 
         case = self._screen.case
         if case is None or self._loader.busy:
             return ""
-        state = session.states.get(session.current)
-        method = state.method if state is not None else ""
-        scores = [s.score for s in session.states.values() if s.score is not None and s.method == method]
-        return facts_html(review_facts(case.registration, scores, case.landmarks))
+        state = session.states[session.current]
+        scores = [s.score for s in session.states.values() if s.score is not None and s.method == state.method]
+        return facts_html(
+            [Fact("Files", note) for note in self._sources.notes_on(state.folder)]
+            + review_facts(case.registration, scores, case.landmarks)
+            + ([Fact("Corrected label", state.correction_note)] if state.correction_note else [])
+        )

@@ -116,7 +116,7 @@ def _write(items: list[Any], state: "CaseState") -> None:
         )
     _put(items[3], None if state.success_probability is None else round(100 * state.success_probability))
     _put(items[4], None if state.predicted_error_mm is None else round(state.predicted_error_mm, 1))
-    _put(items[5], label_texts().get(state.label, state.label) + (" *" if state.stale_label else ""), tip=_stale(state))
+    _put(items[5], _label(state), tip="\n".join(filter(None, [_stale(state), state.correction_note])))
     _put(items[6], state.source)
     thumbnail = state.folder / "thumbnail.png"
     if thumbnail.is_file():
@@ -135,5 +135,14 @@ def _facts(state: "CaseState") -> str:
     return "; ".join(filter(None, [state.patient, state.centre, state.time_point, *state.notes]))
 
 
+def _label(state: "CaseState") -> str:
+    return label_texts().get(state.label, state.label) + (" *" if state.stale_label or state.stale_correction else "")
+
+
 def _stale(state: "CaseState") -> str:
-    return _("* carried over by an earlier registration: propagate again") if state.stale_label else ""
+    sentences = []
+    if state.stale_label:
+        sentences.append(_("* carried over by an earlier registration: propagate again"))
+    if state.stale_correction:
+        sentences.append(_("* corrected before the case was registered again: look at it once more"))
+    return "\n".join(sentences)
