@@ -59,7 +59,7 @@ def images():
 
 @pytest.fixture
 def views(application, scene):
-    opened = [OffscreenSliceView(scene, 120, application.logic, name) for name in SLICE_VIEW_NAMES]
+    opened = [OffscreenSliceView(scene, 120, application.logic, f"Offscreen{name}") for name in SLICE_VIEW_NAMES]
     yield opened
     for view in opened:
         view.close()

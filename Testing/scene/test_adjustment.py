@@ -127,6 +127,23 @@ def test_slicers_own_view_draws_the_handle_at_the_middle_and_takes_it_away_again
     assert np.abs(after - without).max() == 0
 
 
+@pytest.mark.parametrize("order", ["view, handle", "scene, handle, view", "transform, view, handle"])
+def test_views_scene_and_case_may_go_while_the_handle_shows(application, scene, case, views_draw_handles, order):
+    view = OffscreenSliceView(scene, 100, application.logic)
+    handle = PoseHandle(case.transform, adjustment_frame(case.nodes.us).center_ras, lambda pose: None)
+    view.grab()
+    acts = {
+        "view": view.close,
+        "handle": handle.remove,
+        "scene": lambda: scene.Clear(0),
+        "transform": lambda: scene.RemoveNode(case.transform),
+    }
+    for what in order.split(", "):
+        acts[what]()
+    assert scene.GetNumberOfNodesByClass("vtkMRMLTransformDisplayNode") == 0
+    OffscreenSliceView(scene, 100, application.logic).close()
+
+
 def test_removing_the_handle_fifty_times_leaves_no_nodes_and_no_observers(scene, case):
     frame, seen = adjustment_frame(case.nodes.us), []
     before = scene.GetNumberOfNodes(), case.transform.GetCenterOfTransformation()

@@ -20,6 +20,7 @@ from IUSTumorSegLib.scene.offscreen import (  # noqa: E402
     side_by_side,
     write_png,
 )
+from IUSTumorSegLib.scene.offscreen_3d import OffscreenThreeDView  # noqa: E402
 from IUSTumorSegLib.scene.segmentations import segmentation_from_labelmap  # noqa: E402
 
 DATA = Path(os.environ.get("IUS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -162,6 +163,25 @@ def test_a_real_ultrasound_fills_its_picture_with_tissue_that_can_be_seen(applic
         assert 30 < np.median(grey[content]) < 120
         assert (grey == 255).mean() < 0.03
         assert content[120:180, 120:180].mean() > 0.9
+
+
+@pytest.mark.parametrize("kind", [OffscreenSliceView, OffscreenThreeDView])
+def test_a_second_view_of_the_same_name_is_refused_because_closing_it_would_end_the_process(application, scene, kind):
+    with kind(scene, 60, application_logic=application.logic):
+        nodes = scene.GetNumberOfNodes()
+        with pytest.raises(ValueError, match="in the scene already"):
+            kind(scene, 60, application_logic=application.logic)
+        assert scene.GetNumberOfNodes() == nodes
+    with kind(scene, 60, application_logic=application.logic):
+        pass
+
+
+def test_a_view_whose_node_was_taken_out_of_the_scene_closes_all_the_same(application, scene):
+    before = scene.GetNumberOfNodes()
+    view = OffscreenSliceView(scene, 60, application.logic)
+    scene.RemoveNode(view.slice_node)
+    view.close()
+    assert scene.GetNumberOfNodes() == before
 
 
 @pytest.mark.real_data

@@ -62,7 +62,7 @@ def stand(desktop, application, scene, case):
     from IUSTumorSegLib.scene.review import ReviewScene
     from IUSTumorSegLib.scene.review_settings import ReviewPanes
 
-    views = [OffscreenSliceView(scene, 60, application.logic, name) for name in SLICE_VIEW_NAMES]
+    views = [OffscreenSliceView(scene, 60, application.logic, f"Offscreen{name}") for name in SLICE_VIEW_NAMES]
     review = ReviewScene(scene, ReviewPanes([view.pane for view in views]))
     review.open(case)
     made = Stand()

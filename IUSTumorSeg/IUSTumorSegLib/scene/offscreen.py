@@ -53,12 +53,13 @@ def render_planes(
 class OffscreenSliceView:
     """A slice view with its window off the screen; `close` (or leaving the `with`) takes its nodes out of the scene.
 
-    `name` is one that no view of a layout has. `pane` is the view for a comparison or a review of the caller's; `grab`
-    then draws what it shows.
+    `name` is one that no other view in the scene has, of a layout or off-screen; else `ValueError`. `pane` is the view
+    for a comparison or a review of the caller's; `grab` then draws what it shows.
     `application_logic`: Slicer's, where there is one; what the views in an application share hangs on it.
     """
 
     def __init__(self, scene: Any, size_px: int = 500, application_logic: Any = None, name: str = VIEW_NAME) -> None:
+        require_unused_name(scene, "vtkMRMLSliceNode", name)
         self._scene = scene
         self._window, self._renderer = offscreen_window(size_px)
         self._logic = slicer.vtkMRMLSliceLogic()
@@ -127,8 +128,9 @@ class OffscreenSliceView:
         composite = self._logic.GetSliceCompositeNode()
         self._managers.SetMRMLDisplayableNode(None)
         self._logic.SetSliceNode(None)
-        self._scene.RemoveNode(self.slice_node)
-        self._scene.RemoveNode(composite)
+        for node in (self.slice_node, composite):
+            if node is not None and node.GetScene() is not None:
+                self._scene.RemoveNode(node)
         # Last, because the logic makes its slice model anew when a node goes.
         self._logic.DeleteSliceModel()
         self._logic.SetMRMLScene(None)
@@ -180,6 +182,16 @@ class _OnlyShown:
     def __exit__(self, *_: object) -> None:
         for (display, _), former in zip(self._states, self._former, strict=True):
             display.SetVisibility(former)
+
+
+def require_unused_name(scene: Any, node_class: str, name: str) -> None:
+    """Raise `ValueError` where a view of that layout name is in the scene.
+
+    Its node stands for every view of the name. A second one's would never enter the scene, and Slicer ends the process
+    when a node that is not in the scene is removed from it.
+    """
+    if any(node.GetLayoutName() == name for node in nodes_of_class(scene, node_class)):
+        raise ValueError(f"a view named '{name}' is in the scene already; choose another name, or close that one first")
 
 
 def offscreen_window(size_px: int) -> tuple[Any, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import slicer
 
-from .offscreen import displayable_managers, offscreen_window, picture_of
+from .offscreen import displayable_managers, offscreen_window, picture_of, require_unused_name
 
 VIEW_NAME = "IUSOffscreen3D"
 MANAGERS = ("vtkMRMLModelDisplayableManager", "vtkMRMLSegmentationsDisplayableManager3D")
@@ -18,6 +18,7 @@ class OffscreenThreeDView:
     """A 3D view with its window off the screen; `close` (or leaving the `with`) takes its node out of the scene."""
 
     def __init__(self, scene: Any, size_px: int = 500, application_logic: Any = None) -> None:
+        require_unused_name(scene, "vtkMRMLViewNode", VIEW_NAME)
         self._scene = scene
         self._window, self._renderer = offscreen_window(size_px)
         self._renderer.GetActiveCamera().ParallelProjectionOff()
