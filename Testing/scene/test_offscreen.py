@@ -177,6 +177,7 @@ def test_a_second_view_of_the_same_name_is_refused_because_closing_it_would_end_
 
 
 def test_a_view_whose_node_was_taken_out_of_the_scene_closes_all_the_same(application, scene):
+    OffscreenSliceView(scene, 60, application.logic).close()
     before = scene.GetNumberOfNodes()
     view = OffscreenSliceView(scene, 60, application.logic)
     scene.RemoveNode(view.slice_node)
