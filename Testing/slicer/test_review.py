@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 import slicer
-from module_steps import open_module
+from module_steps import apply_truth, open_module, true_mri_to_us_ras
 from study_steps import demo_study
 
 from IUSTumorSegLib.registration.registration_files import read_registration
@@ -121,6 +121,26 @@ class Review(unittest.TestCase):
         slicer.mrmlScene.Clear(0)
         self.press("N")
         self.assertEqual(self.panel.session.current, "demo-3")
+        self.assertEqual(self.volumes(), 2)
+
+    def test_the_pair_that_was_registered_in_the_scene_becomes_a_study_and_is_reviewed(self):
+        self.panel.study.ui.closeStudyButton.click()
+        button = self.panel.study.ui.sceneCasesButton
+        self.assertFalse(button.enabled)
+        self.module.ui.loadDemoButton.click()
+        apply_truth(self.module)
+        self.assertTrue(button.enabled)
+        self.panel.study.scene_study.begin(Path(self.folder.name) / "scene")  # as if chosen in the dialog
+        self.wait(lambda: self.panel.session is not None)
+        self.study = self.panel.session.study
+        self.press("N")
+        (case,) = self.panel.session.states
+        pose = read_registration(case_folder(self.study, case) / "registration.json").mri_to_us_ras
+        self.assertLess(abs(pose - true_mri_to_us_ras(self.module)).max(), 1e-6)
+        self.assertEqual(self.volumes(), 4)  # the user's own and the review's
+        self.press("A")
+        self.assertEqual(self.verdicts(case), [("accept", ())])
+        self.panel.study.ui.closeStudyButton.click()
         self.assertEqual(self.volumes(), 2)
 
 

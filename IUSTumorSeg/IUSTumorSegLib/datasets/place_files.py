@@ -28,7 +28,7 @@ class Placement:
 
 def write_new_case(proposed: ProposedCase, folder: Path, placement: Placement) -> Case:
     """Write the folder of a new case with its `case.json`, whole or not at all, and give the case back."""
-    with _new_folder(folder) as partial:
+    with new_case_folder(folder) as partial:
         case = _placed_case(proposed, partial, placement)
         write_case(case, partial)
     return case
@@ -122,7 +122,7 @@ def ending(path: Path) -> str:
 
 
 @contextmanager
-def _new_folder(final: Path) -> Iterator[Path]:
+def new_case_folder(final: Path) -> Iterator[Path]:
     """Yield a hidden folder that becomes `final`; never in the place of one that is there, as that may hold reviews."""
     partial = final.with_name(f".partial-{os.getpid()}-{final.name}")
     shutil.rmtree(partial, ignore_errors=True)

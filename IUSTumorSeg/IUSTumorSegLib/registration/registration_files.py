@@ -20,7 +20,7 @@ TRANSFORM_FILE = "mri_to_us.tfm"
 def write_registration(registration: Registration, folder: Path) -> None:
     """Write `registration.json` and `mri_to_us.tfm` into `folder`, each whole or not at all; the JSON last."""
     write_transform(registration.mri_to_us_ras, folder / TRANSFORM_FILE)
-    write_json_atomic(folder / REGISTRATION_FILE, _to_json(registration))
+    write_json_atomic(folder / REGISTRATION_FILE, registration_as_dict(registration))
 
 
 def read_registration(path: Path) -> Registration:
@@ -36,7 +36,7 @@ def read_registration(path: Path) -> Registration:
     if schema != SCHEMA:
         raise BadInput(f"the schema {SCHEMA}", f"{schema} in {path}", "update the software or register again")
     try:
-        return _from_json(content)
+        return registration_from_dict(content)
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(
             "a complete registration.json", f"{path}, where {error} is missing or wrong", "register again"
@@ -48,7 +48,8 @@ def fingerprint(path: Path) -> SourceFile:
     return SourceFile(path.resolve(), sha256_of(path))
 
 
-def _to_json(registration: Registration) -> dict[str, Any]:
+def registration_as_dict(registration: Registration) -> dict[str, Any]:
+    """What `registration.json` holds."""
     judgement = registration.judgement
     landmarks = registration.landmarks
     return {
@@ -83,7 +84,8 @@ def _source(source: SourceFile) -> dict[str, str]:
     return {"path": str(source.path), "sha256": source.sha256}
 
 
-def _from_json(content: dict[str, Any]) -> Registration:
+def registration_from_dict(content: dict[str, Any]) -> Registration:
+    """The registration of what `registration.json` holds; `KeyError`, `TypeError` or `ValueError` where it is not whole."""
     interval = content.get("predicted_error_interval_mm")
     landmarks = content.get("landmarks")
     return Registration(

@@ -10,6 +10,7 @@ REGISTRATION_ROLE = "mri_to_us"
 US_LABEL_ROLES = ("us_tumor_corrected", "us_tumor_from_mri")
 MRI_REFERENCE = "IUSTumorSeg.MRI"
 US_REFERENCE = "IUSTumorSeg.Ultrasound"
+STUDY_CASE_ATTRIBUTE = "IUSTumorSeg.StudyCase"
 
 
 @dataclass(frozen=True)

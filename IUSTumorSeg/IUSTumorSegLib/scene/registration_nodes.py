@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..registration.registration import Registration
 
 VERDICT_ATTRIBUTE = "IUSTumorSeg.Registration"
+RECORD_ATTRIBUTE = "IUSTumorSeg.RegistrationRecord"
 FORMER_REFERENCE = "IUSTumorSeg.FormerParent"
 POSE_ROLE = "pose_before_registration"
 
@@ -74,7 +75,10 @@ def keep_verdict(transform: Any, registration: "Registration | None") -> None:
     """Keep what is known of a registration with its transform node, in saved scenes too; None forgets it."""
     if registration is None:
         transform.RemoveAttribute(VERDICT_ATTRIBUTE)
+        transform.RemoveAttribute(RECORD_ATTRIBUTE)
         return
+    from ..registration.registration_files import registration_as_dict
+
     verdict = Verdict(
         registration.verdict,
         tuple(registration.reasons),
@@ -84,6 +88,7 @@ def keep_verdict(transform: Any, registration: "Registration | None") -> None:
         registration.method_name,
     )
     transform.SetAttribute(VERDICT_ATTRIBUTE, json.dumps(asdict(verdict)))
+    transform.SetAttribute(RECORD_ATTRIBUTE, json.dumps(registration_as_dict(registration)))
 
 
 def verdict_on(transform: Any) -> Verdict | None:
@@ -93,6 +98,20 @@ def verdict_on(transform: Any) -> Verdict | None:
         return None
     content = json.loads(text)
     return Verdict(**{**content, "reasons": tuple(content["reasons"])})
+
+
+def record_of(transform: Any) -> "Registration | None":
+    """The whole registration that was kept with a transform node, None where there is none."""
+    from ..registration.registration_files import registration_from_dict
+
+    text = transform.GetAttribute(RECORD_ATTRIBUTE)
+    return registration_from_dict(json.loads(text)) if text else None
+
+
+def moves_with(node: Any, mri: Any) -> bool:
+    """Whether a node lies under the registration that moves the MRI."""
+    registration = _registration_over(mri)
+    return registration is not None and _registration_over(node) == registration
 
 
 def pose_before_registration(node: Any, mri: Any) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..images.geometry import transform_points
-from .cases import CaseNodes
+from .cases import STUDY_CASE_ATTRIBUTE, CaseNodes
 from .display import show_as_mri, show_as_ultrasound
 from .nodes import ijk_to_world, matrix_of, volume_from_image
 from .planes import content_points
@@ -121,6 +121,7 @@ def _registered(nodes: CaseNodes, mris: dict[str, Any], images: "CaseImages") ->
     registration = images.registration
     transform = apply_registration(nodes, np.eye(4) if registration is None else registration.mri_to_us_ras)
     keep_verdict(transform, registration)
+    transform.SetAttribute(STUDY_CASE_ATTRIBUTE, images.name)
     for mri in mris.values():
         mri.SetAndObserveTransformNodeID(transform.GetID())
     return transform

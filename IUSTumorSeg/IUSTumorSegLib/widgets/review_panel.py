@@ -94,8 +94,13 @@ class ReviewPanel:
         self._stop(ask=True)
         self._update()
 
+    def scene_changed(self) -> None:
+        """Something was registered in the scene, or another scene came."""
+        self.study.scene_study.update()
+
     def scene_closing(self) -> None:
         """The scene's nodes are about to go."""
+        self.study.scene_study.scene_closing()
         self._stop(ask=False)
         if self.screen.case is not None:
             self._say(_("The scene was closed. Double-click a case to go on with the review."))

@@ -10,6 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..errors import BadInput
+from .scene_study import SceneStudy
 from .study_table import StudyTable, state_texts
 from .tool_tips import enable_or_say_why
 
@@ -43,9 +44,17 @@ class StudyPanel:
         self._opened, self._closing, self._asked_for, self._filtered = opened, closing, asked_for, filtered
         self._table = StudyTable(self.ui.studyTable)
         self._reading: Iterator[tuple[int, int]] | None = None
+        self._left_out: list[str] = []
         self._timer = qt.QTimer()
         self._timer.setInterval(0)
         self._timer.connect("timeout()", self._read_on)
+        self.scene_study = SceneStudy(
+            self.ui.sceneCasesButton,
+            begun=self._writing,
+            written=self._show_progress,
+            ended=self._written,
+            stopped=self._not_written,
+        )
         self._fill_combo_boxes()
         self._connect()
         self.show_nothing("")
@@ -87,6 +96,7 @@ class StudyPanel:
     def forget(self) -> None:
         """Close the study without asking, and stop reading one."""
         self._timer.stop()
+        self.scene_study.stop()
         self._reading = None
         self.session = None
         self.show_nothing("")
@@ -136,9 +146,7 @@ class StudyPanel:
         started = monotonic()
         try:
             while self._reading is not None and monotonic() - started < STEP_S:
-                done, total = next(self._reading)
-                self.ui.studyProgressBar.setRange(0, total)
-                self.ui.studyProgressBar.setValue(done)
+                self._show_progress(*next(self._reading))
         except StopIteration:
             self._end_reading()
         except OSError as error:
@@ -161,10 +169,27 @@ class StudyPanel:
             sentence += " " + _("It is read-only: you can look, but give no verdicts. {why}").format(
                 why=session.read_only
             )
-        self._say(sentence)
+        self._say(" ".join([sentence, *self._left_out]))
+        self._left_out = []
         self._choose_filter()
         self._update_buttons()
         self._opened(session)
+
+    def _writing(self) -> None:
+        self._show_reading(True)
+        self._say(_("The scene's cases are being written."))
+        self._update_buttons()
+
+    def _written(self, folder: Path, left_out: list[str]) -> None:
+        """The scene's cases are in a study: open it."""
+        self._left_out = left_out
+        self.ui.studyPathLineEdit.currentPath = str(folder)
+        self.open()
+
+    def _not_written(self, why: str) -> None:
+        self._show_reading(False)
+        self._say(why)
+        self._update_buttons()
 
     def _fill_combo_boxes(self) -> None:
         from ..study.review_queue import FILTERS
@@ -199,6 +224,10 @@ class StudyPanel:
     def _close_clicked(self) -> None:
         self.close()
 
+    def _show_progress(self, done: int, total: int) -> None:
+        self.ui.studyProgressBar.setRange(0, total)
+        self.ui.studyProgressBar.setValue(done)
+
     def _show_reading(self, reading: bool) -> None:
         self.ui.studyProgressBar.visible = reading
         if reading:
@@ -211,5 +240,7 @@ class StudyPanel:
     def _update_buttons(self) -> None:
         has_path = bool(self.ui.studyPathLineEdit.currentPath.strip())
         reasons = [] if has_path else [_("Choose the folder of a study first.")]
+        if self.scene_study.busy:
+            reasons = [_("The scene's cases are being written.")]
         enable_or_say_why(self.ui.openStudyButton, _("Reads the study and lists its cases."), reasons)
-        self.ui.closeStudyButton.visible = self.session is not None
+        self.ui.closeStudyButton.visible = self.session is not None or self.scene_study.busy
