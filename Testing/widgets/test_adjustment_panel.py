@@ -167,6 +167,7 @@ def test_score_and_heat_map_follow_within_a_second(panel, stand, wait_until):
     wait_until(lambda: "explains" in panel.ui.adjustmentLabel.text)
     started = time.monotonic()
     panel.ui.rightSlider.value = -3.0
+    assert "explains" not in panel.ui.adjustmentLabel.text  # that was of another pose
     assert not stand.review.agreement_is_current
     wait_until(lambda: stand.review.agreement_is_current)
     assert time.monotonic() - started < 1.0

@@ -161,9 +161,9 @@ class AdjustmentPanel:
 
     def _on_moved(self) -> None:
         """The pose changed, by whatever way: the sliders follow, and soon the score."""
-        self.update()
         self._rest.start()
         self._score.follow()
+        self.update()
 
     def _settle(self) -> None:
         if self._adjustment is not None:
