@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parent))
 
-from panel_steps import enter_module, leave_module  # noqa: E402
+from module_opening import close_panel, open_panel  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -47,12 +47,12 @@ def open_module(desktop: Any, scene: Any) -> Iterator[Callable[[str], Any]]:
     opened = []
 
     def open_(name: str) -> Any:
-        opened.append(_open(name))
+        opened.append(open_panel(name))
         return opened[-1]
 
     yield open_
     for widget in opened:
-        _close(widget)
+        close_panel(widget)
 
 
 @pytest.fixture
@@ -67,55 +67,6 @@ def wait_until(desktop: Any) -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
-
-
-def _open(name: str) -> Any:
-    import qt
-    import slicer
-    from standin.scripted_module import module_parent
-
-    path = PROJECT / name / f"{name}.py"
-    module = _load(name, path)
-    description = module_parent(path)
-    getattr(module, name)(description)
-    setattr(slicer.modules, name.lower(), SimpleNamespace(path=str(path), description=description))
-    parent = slicer.qMRMLWidget()
-    parent.setLayout(qt.QVBoxLayout())
-    widget = getattr(module, f"{name}Widget")(PanelParent(parent))
-    widget.setup()
-    enter_module(widget)
-    return widget
-
-
-class PanelParent:
-    """qSlicerScriptedLoadableModuleWidget as a panel sees it: a widget that knows whether it is on the screen."""
-
-    def __init__(self, widget: Any) -> None:
-        self.widget, self.isEntered = widget, False
-
-    def layout(self) -> Any:
-        """The layout that takes the module's panel."""
-        return self.widget.layout()
-
-
-def _close(widget: Any) -> None:
-    import slicer
-
-    leave_module(widget)
-    slicer.app.moduleManager().moduleAboutToBeUnloaded(widget.moduleName)
-    widget.uiWidget.setMRMLScene(None)
-    widget.parent.widget.deleteLater()
-
-
-def _load(name: str, path: Path) -> Any:
-    folder = str(path.parent)
-    if folder not in sys.path:
-        sys.path.append(folder)
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
