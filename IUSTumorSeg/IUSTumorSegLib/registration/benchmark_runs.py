@@ -20,11 +20,11 @@ RIGHT_PAIR = "right"
 LIBRARY = Path(__file__).parents[1]
 # They read, write, draw, judge or compare, and change neither a pose nor its features.
 WITHOUT_EFFECT = {
-    "registration": ("agreement", "benchmark", "benchmark_runs", "benchmark_statistics", "benchmark_summary",
-                     "border_check", "by_hand", "comparison_picture", "diagnostic_pictures", "fit_verdict", "line_plots",
-                     "local_agreement", "mri_edges", "picture_parts", "pose_history", "register_files",
-                     "registration_files", "repeatability", "review_facts", "rigid_landmarks", "transform_files",
-                     "verdict"),
+    "registration": ("adjustment", "agreement", "benchmark", "benchmark_runs", "benchmark_statistics", "benchmark_summary",
+                     "border_check", "by_hand", "comparison_picture", "diagnostic_pictures", "disturbed_images",
+                     "fit_verdict", "following_agreement", "line_plots", "local_agreement", "mri_edges", "picture_parts",
+                     "pose_history", "register_files", "registration_files", "repeatability", "review_facts",
+                     "rigid_landmarks", "transform_files", "verdict", "verdict_runs"),
     "images": ("dicom", "volumes"),
     "demo": ("case_files", "chain", "charts", "demo_files", "findings", "pictures", "report"),
 }  # fmt: skip

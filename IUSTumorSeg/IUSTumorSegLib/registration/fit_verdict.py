@@ -3,127 +3,25 @@
     python -m IUSTumorSegLib.registration.fit_verdict collect --seeds 7000-7029 --out runs.jsonl [--real FOLDER]
     python -m IUSTumorSegLib.registration.fit_verdict fit --runs runs.jsonl
 
-Right and wrong come from simulated patients (their own ultrasound; another patient's; their mirrored MRI), and from
-real ones where RESECT's files are given: case 24 from disturbed starts, judged by its landmarks, and its MRI with other
-patients' ultrasound, which no pose can make right. Fitting on simulated pairs alone would set the bounds too high for
-real ones. Benchmark seeds are others.
+Which pairs these are is said in `verdict_runs`. Fitting on simulated pairs alone would set the bounds too high for real
+ones.
 """
 
 import argparse
 import json
-from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..atomic_files import write_json_atomic
-from ..images.geometry import grid_center_ras
-from ..images.volumes import read_volume
-from .benchmark_cases import mirrored
-from .engine import register_images
-from .landmarks import mean_landmark_error_mm, read_tag
-from .poses import PoseSpace
 from .verdict import MODEL_FILE, transformed
+from .verdict_runs import collect
 
-if TYPE_CHECKING:
-    from ..demo.simulated_case import SimulatedCase
-
-RIGHT_MM = 2.0
-REAL_RIGHT_MM = 3.0  # mean landmark error; case 24's rigid floor is 0.83 mm and its landmarks are sparse
-CONTRASTS = ("FLAIR", "T1ce", "T2")
 FEATURES = ("lc2_z", "thin_lc2_z", "mind_z", "log_bootstrap", "informative_share", "agreeing_starts")
 RIDGE = 0.01  # per case: keeps weights finite where right and wrong are separable
 ERROR_FEATURE = "log_bootstrap"  # the one sign that errors of right registrations follow; more overfit few patients
 ACCEPT_ABOVE, REJECT_BELOW = 0.8, 0.2
-
-
-def collect(seeds: range, out: Path, real: Path | None) -> None:
-    """Run the engine on every case and append a line a run; runs already in `out` are kept."""
-    known = {json.loads(line)["name"] for line in out.read_text().splitlines()} if out.exists() else set()
-    with out.open("a", encoding="utf-8") as stream:
-        for name, run in [*_simulated(seeds), *(_real(real) if real else [])]:
-            if name not in known:
-                stream.write(json.dumps({"name": name, **run()}) + "\n")
-                stream.flush()
-                print(name, flush=True)
-
-
-def _simulated(seeds: range) -> Iterator[tuple[str, Any]]:
-    for seed in seeds:
-        for kind in ("own", "other", "mirrored")[: 3 if seed % 4 == 0 else 2]:
-            yield f"simulated-{seed}-{kind}", lambda seed=seed, kind=kind: _run_simulated(seed, kind)
-
-
-def _run_simulated(seed: int, kind: str) -> dict[str, Any]:
-    case, contrast = _patient(seed), CONTRASTS[seed % 3]
-    us, mri, initial = case.us, case.mris[contrast], np.eye(4)
-    if kind == "other":
-        us = _patient(seed - 1).us
-        initial[:3, 3] = grid_center_ras(us) - grid_center_ras(mri)
-    if kind == "mirrored":
-        mri = mirrored(mri)
-    result = register_images(us, [mri], initial)
-    error = 20.0
-    if kind == "own":
-        space = result.scene.space
-        error = _apart(space, result.mri_to_us_ras, case.true_mri_to_us_ras)
-    return {"right": error < RIGHT_MM, "error_mm": error, "kind": kind, "features": result.judgement.features}
-
-
-@lru_cache(maxsize=2)
-def _patient(seed: int) -> "SimulatedCase":
-    from ..demo.simulated_case import simulate_case
-
-    rng = np.random.default_rng([seed, 17])
-    return simulate_case(
-        seed,
-        contrasts=(CONTRASTS[seed % 3],),
-        brain_shift_mm=float(rng.uniform(0.5, 4)),
-        navigation_mm=float(rng.uniform(3, 20)),
-        navigation_deg=float(rng.uniform(1, 14)),
-        mri_margin_mm=30.0,
-    )
-
-
-def _apart(space: PoseSpace, first: np.ndarray, second: np.ndarray) -> float:
-    import torch
-
-    poses = torch.tensor(np.stack([space.pose_of(first), space.pose_of(second)]))
-    return float(space.distance_mm(poses[:1], poses[1:])[0])
-
-
-def _real(folder: Path) -> Iterator[tuple[str, Any]]:
-    for number in range(12):
-        yield f"real-24-{number}", lambda number=number: _run_case24(folder, number)
-    for path in sorted(folder.glob("Case*-US-before_0.5mm.nii.gz")):
-        if not path.name.startswith("Case24-"):
-            yield f"real-24-with-{path.name.split('-')[0]}", lambda path=path: _run_wrong_real(folder, path)
-
-
-def _case24(folder: Path) -> Any:
-    return read_volume(folder / "Case24-T1-on-US-grid_0.5mm.nii.gz", "MRI")
-
-
-def _run_case24(folder: Path, number: int) -> dict[str, Any]:
-    us = read_volume(folder / "Case24-US-before_0.5mm.nii.gz", "ultrasound")
-    landmarks = read_tag(folder / "Case24-MRI-beforeUS.tag")
-    rng = np.random.default_rng([24, number])
-    space = PoseSpace(grid_center_ras(us), np.eye(3), np.eye(4))
-    direction = rng.standard_normal(6)
-    step = np.concatenate([direction[:3] * 4.0, direction[3:] / np.linalg.norm(direction[3:]) * rng.uniform(2, 16)])
-    result = register_images(us, [_case24(folder)], space.mri_to_us_ras(step))
-    error = mean_landmark_error_mm(landmarks, result.mri_to_us_ras)
-    return {"right": error < REAL_RIGHT_MM, "error_mm": error, "kind": "real", "features": result.judgement.features}
-
-
-def _run_wrong_real(folder: Path, path: Path) -> dict[str, Any]:
-    us, mri = read_volume(path, "ultrasound"), _case24(folder)
-    initial = np.eye(4)
-    initial[:3, 3] = grid_center_ras(us) - grid_center_ras(mri)
-    result = register_images(us, [mri], initial)
-    return {"right": False, "error_mm": 20.0, "kind": "real-other", "features": result.judgement.features}
 
 
 def fit(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -137,7 +35,9 @@ def fit(runs: list[dict[str, Any]]) -> dict[str, Any]:
         ((rows - means) / deviations)[right, FEATURES.index(ERROR_FEATURE)], error[right],
         [_patient_of(run) for run in runs if run["right"]],
     )  # fmt: skip
-    failed = np.array([run["error_mm"] for run in runs if not run["right"] and run["kind"] in ("own", "real")])
+    failed = np.array(
+        [run["error_mm"] for run in runs if not run["right"] and run["kind"] in ("own", "disturbed", "real")]
+    )
     return {
         "features": list(FEATURES),
         "means": means.tolist(),
@@ -188,7 +88,8 @@ def _line_by_patient(x: np.ndarray, y: np.ndarray, patients: list[str]) -> tuple
 
 
 def _patient_of(run: dict[str, Any]) -> str:
-    return f"{run['kind'].partition('-')[0]}-{run['name'].split('-')[1]}"
+    """What a run counts for: the real patient's many runs are one, as they share what limits them."""
+    return "real" if run["kind"] == "real" else run["name"]
 
 
 def _typical(features: list[dict[str, float]]) -> dict[str, float]:
