@@ -28,6 +28,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("IUS_SCREENSHOTS", PROJECT / "Resources" / "Screenshots"))
 DEMO_CASE = PROJECT / "IUSTumorSeg" / "Resources" / "DemoCase"
 VIEW_PX, GAP_PX, LINE_PX = 360, 6, 20
+TUMOR_REACH_MM = 22.0
 NO_OVERLAYS: frozenset[str] = frozenset()
 FONT = 15
 
@@ -77,7 +78,9 @@ class Desk:
         panes = ReviewPanes([v.pane for v in self.us], [v.pane for v in self.mri], self.three_d.view_node)
         self.review = ReviewScene(scene, panes)
         stack.callback(self.review.close)
-        self.review.open(load_case(scene, images))
+        case = load_case(scene, images)
+        self.tumor = case.nodes.us_tumor
+        self.review.open(case)
         for every in (*self.us, *self.mri):
             every.annotate()
 
@@ -127,9 +130,12 @@ def test_before_and_after_are_drawn(desk: Desk) -> None:
 
 
 def test_the_3d_view_is_drawn(desk: Desk) -> None:
-    desk.show(mode="blend", overlays=frozenset({"mri_tumor"}))
-    pictures = [desk.three_d.render(toward, (0, 0, 1)) for toward in ((1, 1, -0.8), (-1, 1, -0.5), (0.3, -1, -0.4))]
-    write(row(pictures), "review-3d.png")
+    from IUSTumorSegLib.scene.segmentations import middle_ras
+
+    desk.show(mode="blend", overlays=frozenset({"mri_tumor", "displacement", "landmarks"}))
+    pictures = [desk.three_d.render(toward, (0, 0, 1)) for toward in ((1, 1, -0.8), (0.3, -1, -0.4))]
+    pictures.append(desk.three_d.render((0.3, -1, -0.4), (0, 0, 1), middle_ras(desk.tumor), TUMOR_REACH_MM))
+    write(with_legend(row(pictures), desk.review.legend()), "review-3d.png")
 
 
 def with_legend(picture: np.ndarray, legend: list[tuple[tuple[float, float, float], str]]) -> np.ndarray:

@@ -16,13 +16,15 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from IUSTumorSegLib.atomic_files import atomic_path
+from IUSTumorSegLib.images.geometry import transform_points
 
 PROJECT = Path(__file__).resolve().parents[2]
-FOLDER = PROJECT / "Resources" / "Screenshots"
+FOLDER = Path(os.environ.get("IUS_SCREENSHOTS", PROJECT / "Resources" / "Screenshots"))
 DEMO_CASE = PROJECT / "IUSTumorSeg" / "Resources" / "DemoCase"
 DEMO_OUTPUT = Path(os.environ.get("IUS_DEMO_OUTPUT", PROJECT / "demo-output"))
 LONGEST_JOB_S = 280.0
-PANEL_PX, TRAINING_PANEL_PX, REVIEW_PANEL_PX = (401, 780), (401, 450), (460, 1080)
+PANEL_PX, TRAINING_PANEL_PX, REVIEW_PANEL_PX, BOX_PX = (401, 860), (401, 860), (460, 1080), 444
+PAIRS, EDITOR_PX = 4, 120
 PANEL_MARGIN_PX = 8
 VIEW_PX = 394
 SHOWN_MM = 70.0
@@ -53,13 +55,25 @@ def test_the_pictures_of_the_readme_are_drawn(
     panel.ui.compareButton.click()
     write_picture(row(steps), "panel.png")
     monkeypatch.setenv("HOME", "/home/user")
-    write_picture(picture_of(open_module("IUSTumorSegTraining"), TRAINING_PANEL_PX), "training-panel.png")
+    write_picture(training_panel(open_module("IUSTumorSegTraining")), "training-panel.png")
 
     rows = drawn_rows(panel, application)
     write_picture(column([rows["start"], rows["registered"]]), "checkerboard.png")
     write_picture(rows["curtain"], "curtain.png")
     write_picture(rows["label"], "propagated-label.png")
     write_picture(overview(rows), "comparison.png")
+
+
+def training_panel(panel: Any) -> list[np.ndarray]:
+    """The training module's panel: the first two sections open, then the last two, in pictures of one height."""
+    sections = [getattr(panel.ui, f"{name}CollapsibleButton") for name in ("cases", "export", "train", "segment")]
+    pictures = []
+    for opened in (sections[:2], sections[2:]):
+        for section in sections:
+            section.collapsed = section not in opened
+        pictures.append(without_empty_end(picture_of(panel, TRAINING_PANEL_PX)))
+    height = max(len(picture) for picture in pictures)
+    return [np.pad(p, ((0, height - len(p)), (0, 0), (0, 0)), mode="edge") for p in pictures]
 
 
 @pytest.mark.usefixtures("with_torch")
@@ -84,6 +98,85 @@ def test_the_picture_of_the_review_panel_is_drawn(
     for step in ("register", "compare", "propagate"):
         getattr(panel.ui, f"{step}CollapsibleButton").wrapped.hide()
     write_picture(without_empty_end(picture_of(panel, REVIEW_PANEL_PX)), "review-panel.png")
+
+
+@pytest.mark.usefixtures("with_torch")
+def test_the_pictures_of_adjustment_and_correction_are_drawn(
+    open_module: Callable[[str], Any],
+    wait_until: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(PROJECT / "Testing" / "slicer"))
+    from review_steps import Review
+    from study_steps import demo_study
+
+    from IUSTumorSegLib.study.propagate_study import propagate_case
+    from IUSTumorSegLib.study.study_folder import case_folder
+
+    panel = open_module("IUSTumorSeg")
+    study = demo_study(tmp_path, DEMO_CASE, cases=1)
+    propagate_case(case_folder(study, "demo-1"))
+    review = Review(panel, study, wait_until).open_study()
+    review.press("N")
+    wait_until(lambda: not review.panel.loader.completing, LONGEST_JOB_S)
+    write_picture(adjusting(review, wait_until), "adjustment-panel.png")
+    write_picture(correcting(review), "correction-panel.png")
+
+
+def adjusting(review: Any, wait_until: Callable[..., None]) -> np.ndarray:
+    """The panel for adjustment with the demo case's landmarks as pairs, the MRI 2 mm off along one axis."""
+    adjustment, _ = review.panel.screen.panels
+    adjustment.ui.adjustButton.click()
+    wait_until(lambda: "explains" in adjustment.ui.adjustmentLabel.text)
+    given = review.panel.screen.case.landmarks
+    mri_now = transform_points(adjustment._adjustment.pose, given.mri_ras)
+    for us, mri in zip(given.us_ras[:PAIRS], mri_now[:PAIRS], strict=True):
+        adjustment._adjustment.pairs.add("us", us)
+        adjustment._adjustment.pairs.add("mri", mri)
+    adjustment.ui.superiorSlider.value = 2.0
+    wait_until(lambda: "at the start" in adjustment.ui.adjustmentLabel.text)
+    picture = picture_of_box(review.ui.adjustmentGroupBox)
+    adjustment.discard()
+    return picture
+
+
+def correcting(review: Any) -> np.ndarray:
+    """The panel for correction with the label that was carried over, drawn on."""
+    _, correction = review.panel.screen.panels
+    correction.ui.correctButton.click()
+    correction._on_drawn()
+    correction.ui.segmentEditorPlace.layout().addWidget(stand_in_for_the_editor())
+    picture = picture_of_box(review.ui.correctionGroupBox)
+    correction.discard()
+    return picture
+
+
+def stand_in_for_the_editor() -> Any:
+    """What marks the place of Slicer's Segment Editor, which is drawn by Slicer alone."""
+    from PySide6 import QtCore, QtWidgets
+
+    frame = QtWidgets.QLabel("Slicer's Segment Editor with all its effects stands here")
+    frame.setAlignment(QtCore.Qt.AlignCenter)
+    frame.setFrameShape(QtWidgets.QFrame.Panel)
+    frame.setMinimumHeight(EDITOR_PX)
+    return frame
+
+
+def picture_of_box(box: Any) -> np.ndarray:
+    """One group box, unfolded, in the width of a panel, (h, w, 3) uint8."""
+    from PySide6 import QtCore, QtWidgets
+
+    box.collapsed = False
+    widget = box.wrapped
+    widget.setParent(None)
+    widget.show()
+    QtWidgets.QApplication.processEvents()
+    widget.resize(BOX_PX, widget.heightForWidth(BOX_PX) if widget.hasHeightForWidth() else widget.sizeHint().height())
+    QtWidgets.QApplication.processEvents()
+    buffer = QtCore.QBuffer()
+    widget.grab().save(buffer, "PNG")
+    return np.asarray(Image.open(BytesIO(buffer.data().data())).convert("RGB"))
 
 
 def picture_of(panel: Any, size_px: tuple[int, int]) -> np.ndarray:

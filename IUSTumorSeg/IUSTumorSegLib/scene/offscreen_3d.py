@@ -39,13 +39,22 @@ class OffscreenThreeDView:
             application_logic,
         )
 
-    def render(self, toward: np.ndarray, up: np.ndarray) -> np.ndarray:
-        """Look at all there is along `toward` with `up` on top (RAS); the picture (size_px, size_px, 3) uint8 RGB."""
+    def render(
+        self, toward: np.ndarray, up: np.ndarray, at_ras: np.ndarray | None = None, reach_mm: float = 20.0
+    ) -> np.ndarray:
+        """Look along `toward` with `up` on top (RAS); the picture (size_px, size_px, 3) uint8 RGB.
+
+        All there is fits in, or what lies within `reach_mm` of the point `at_ras` where one is given.
+        """
         camera = self._renderer.GetActiveCamera()
         camera.SetFocalPoint(0, 0, 0)
         camera.SetPosition(*(-np.asarray(toward, dtype=float)))
         camera.SetViewUp(*up)
-        self._renderer.ResetCamera()
+        if at_ras is None:
+            self._renderer.ResetCamera()
+        else:
+            low, high = np.asarray(at_ras) - reach_mm / np.sqrt(3), np.asarray(at_ras) + reach_mm / np.sqrt(3)
+            self._renderer.ResetCamera(np.stack([low, high], axis=1).ravel().tolist())
         camera.Zoom(ZOOM)
         self._renderer.ResetCameraClippingRange()
         self._window.Render()
