@@ -11,8 +11,11 @@ from .terminal import run
 if TYPE_CHECKING:
     from ..nnunet.predict_benchmark import PredictBenchmark, Speed
 
-HEADS = ("Predictor", "s a slice", "x one slice", "x from files", "Other pixels", "Dice with nnU-Net", "Twice", "Load s",
-         "Peak MB")  # fmt: skip
+HEADS = ("Predictor", "s a slice", "CPU s", "x nnU-Net", "x mirroring", "s from files", "x from files", "Other pixels",
+         "Dice", "Twice", "Load s", "Peak MB")  # fmt: skip
+MEANING = """- x nnU-Net: in process, both without mirroring. x mirroring: in process, to nnU-Net as it comes, which mirrors.
+- s, x from files: a whole process a slice, from its start to the last label's file, both without mirroring.
+- Other pixels, Dice: beside nnU-Net without mirroring. CPU s: of all threads, also of those that spin while waiting."""
 
 
 @app.command(epilog="Example: `iustumorseg benchmark predict --model MODEL --images slices --slices 20`")
@@ -24,19 +27,18 @@ def predict(
     slices: Annotated[int, typer.Option(help="How many.")] = 4,
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     from_files: Annotated[
-        bool, typer.Option(help="Also time nnU-Net's predict_from_files, as its own command runs it.")
+        bool, typer.Option(help="Also time whole processes from image files to label files, as commands run.")
     ] = True,
-    memory: Annotated[bool, typer.Option(help="Measure the peak memory of each predictor in a process.")] = True,
     json_progress: Annotated[
         bool, typer.Option("--json-progress", help="Print one JSON object a line instead of a bar.")
     ] = False,
 ) -> None:
-    """Time prediction beside nnU-Net's own predictor, slice by slice, without mirroring."""
+    """Time prediction beside nnU-Net's own predictor, slice by slice, each in a process of its own."""
     from ..nnunet.predict_benchmark import benchmark_predict
 
     found = run(
         lambda progress: benchmark_predict(
-            model=model, images=images, slices=slices, out=out, from_files=from_files, memory=memory, progress=progress
+            model=model, images=images, slices=slices, out=out, from_files=from_files, progress=progress
         ),
         json_progress,
     )
@@ -49,14 +51,13 @@ def _print(found: "PredictBenchmark") -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    table = Table(
-        title=f"Prediction, {found.slices} slices, {found.threads} threads, no mirroring", title_justify="left"
-    )
+    table = Table(title=f"Prediction, {found.slices} slices, {found.threads} threads", title_justify="left")
     for place, head in enumerate(HEADS):
         table.add_column(head, justify="left" if place == 0 else "right")
     for speed in found.speeds:
         table.add_row(*_cells(speed))
     console.print(table)
+    console.print(MEANING)
     for speed in found.speeds:
         stages = ", ".join(f"{name} {seconds:.3f}" for name, seconds in speed.stage_seconds.items())
         console.print(f"- {speed.method}, s a slice: {stages}") if stages else None
@@ -67,10 +68,14 @@ def _print(found: "PredictBenchmark") -> None:
 
 
 def _cells(speed: "Speed") -> tuple[str, ...]:
-    counts = [speed.other_pixels, speed.slices_computed_twice]
-    other, twice = ("-" if count is None else str(count) for count in counts)
-    files = "-" if speed.ratio_to_files is None else f"{speed.ratio_to_files:.1f}"
-    dice = "-" if speed.dice_with_stock is None else f"{speed.dice_with_stock:.4f}"
-    load = f"{speed.load_seconds:.1f}" if speed.load_seconds else "-"
-    peak = "-" if speed.peak_memory_mb is None else f"{speed.peak_memory_mb:.0f}"
-    return speed.method, f"{speed.seconds:.3f}", f"{speed.ratio:.1f}", files, other, dice, twice, load, peak
+    load = f"{speed.load_seconds:.1f}"
+    return (
+        speed.method, f"{speed.seconds:.3f}", f"{speed.processor_seconds:.2f}", f"{speed.ratio:.1f}",
+        f"{speed.ratio_to_default:.1f}", _number(speed.seconds_from_files, ".2f"), _number(speed.ratio_from_files, ".1f"),
+        _number(speed.other_pixels, "d"), _number(speed.dice_with_stock, ".4f"),
+        _number(speed.slices_computed_twice, "d"), load, _number(speed.peak_memory_mb, ".0f"),
+    )  # fmt: skip
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
