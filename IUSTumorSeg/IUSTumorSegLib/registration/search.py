@@ -176,13 +176,16 @@ def search(scene: Scene, settings: SearchSettings = SearchSettings(), progress: 
 
 
 class _Preview:
-    """Progress that also tells the best pose so far."""
+    """Progress that also tells the best pose so far: the start at first, the last one told where `best` is None."""
 
     def __init__(self, space: PoseSpace, progress: Progress) -> None:
         self._space, self._progress = space, progress
+        self._told = np.zeros(6)
 
-    def __call__(self, stage: str, done: int, total: int, message: str, best: "torch.Tensor") -> None:
-        matrix = self._space.mri_to_us_ras(best[:6].detach().cpu().numpy())
+    def __call__(self, stage: str, done: int, total: int, message: str, best: "torch.Tensor | None") -> None:
+        if best is not None:
+            self._told = best[:6].detach().cpu().numpy()
+        matrix = self._space.mri_to_us_ras(self._told)
         self._progress(stage, done, total, message, mri_to_us_ras=np.round(matrix, 5).tolist())
 
 
@@ -233,7 +236,8 @@ def _climb(
     first_steps, steps = (0.8, 0.5, 0.3), (6, 8, 10)
     agreeing = 0.0
     for number, keep in enumerate(settings.climbers):
-        progress("refine", number, len(settings.climbers), f"Refining {min(keep, len(poses))} poses", poses[0])
+        best = poses[0] if number else None  # the start comes first, whatever its score
+        progress("refine", number, len(settings.climbers), f"Refining {min(keep, len(poses))} poses", best)
         climbed = scene.ascend(COARSE_MM, poses[:keep, :6], steps[number], first_steps[number])
         climbed = climbed[climbed[:, 6].argsort(descending=True)]
         if number == len(settings.climbers) - 2:

@@ -121,6 +121,10 @@ def test_progress_tells_the_best_pose_so_far_and_ends_close_to_the_result(pair):
     assert {"search", "refine", "decide"} == {stage for stage, _ in told}
     assert all(np.allclose(m[:3, :3] @ m[:3, :3].T, np.eye(3), atol=1e-4) for _, m in told)
     assert distance_mm(us, told[-1][1], result) < 1.0 < distance_mm(us, told[0][1], TRUTH)
+    stages = [stage for stage, _ in told]
+    first_refined = stages.index("refine")
+    np.testing.assert_array_equal(told[first_refined][1], told[first_refined - 1][1])  # not back to the start
+    assert distance_mm(us, told[first_refined][1], scene.space.mri_to_us_ras(np.zeros(6))) > 2.0
 
 
 @pytest.mark.parametrize("side_mm, scale", [(30, 1.0), (54, (54**3 / 100_000) ** (1 / 3)), (90, COARSEST_SCALE)])
