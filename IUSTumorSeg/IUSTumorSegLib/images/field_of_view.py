@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .binary_morphology import closed, filled, opened
+
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
@@ -78,16 +80,22 @@ def _clean(content: "sitk.Image") -> "sitk.Image":
     """
     import SimpleITK as sitk
 
-    margin = [_radius(CLOSING_MM, s) + 1 for s in content.GetSpacing()]
     speckle, thin, dark = (
-        [_radius(mm, s) for s in content.GetSpacing()] for mm in (SPECKLE_MM, OPENING_MM, CLOSING_MM)
+        [_radius(mm, s) for s in content.GetSpacing()[::-1]] for mm in (SPECKLE_MM, OPENING_MM, CLOSING_MM)
     )
-    padded = sitk.ConstantPad(content, margin, margin, 0)
-    solid = sitk.BinaryFillhole(sitk.BinaryMorphologicalClosing(padded, speckle))
-    parts = sitk.RelabelComponent(
-        sitk.ConnectedComponent(sitk.BinaryMorphologicalOpening(solid, thin)), sortByObjectSize=True
-    )
-    return sitk.Crop(sitk.BinaryFillhole(sitk.BinaryMorphologicalClosing(parts == 1, dark)), margin, margin)
+    padded = np.pad(sitk.GetArrayViewFromImage(content) != 0, [(r + 1, r + 1) for r in dark])
+    kept = _largest(opened(filled(closed(padded, speckle)), thin))
+    inside = tuple(slice(r + 1, -r - 1) for r in dark)
+    sector = sitk.GetImageFromArray(filled(closed(kept, dark))[inside].astype(np.uint8))
+    sector.CopyInformation(content)
+    return sector
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    import SimpleITK as sitk
+
+    parts = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
+    return np.asarray(sitk.GetArrayViewFromImage(sitk.RelabelComponent(parts, sortByObjectSize=True)) == 1)
 
 
 def _radius(length_mm: float, spacing_mm: float) -> int:
