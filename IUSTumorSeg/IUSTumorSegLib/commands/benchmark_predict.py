@@ -1,5 +1,6 @@
 """`iustumorseg benchmark predict`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,10 +10,12 @@ from .benchmark import app
 from .terminal import run
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ..nnunet.predict_benchmark import PredictBenchmark, Speed
 
-HEADS = ("Predictor", "s a slice", "CPU s", "x nnU-Net", "x mirroring", "s from files", "x from files", "Other pixels",
-         "Dice", "Twice", "Load s", "Peak MB")  # fmt: skip
+SPEED = ("Predictor", "s a slice", "CPU s", "x nnU-Net", "x mirroring", "s from files", "x from files")
+AGREEMENT = ("Predictor", "Other pixels", "Dice", "Twice", "Load s", "Peak MB")
 MEANING = """- x nnU-Net: in process, both without mirroring. x mirroring: in process, to nnU-Net as it comes, which mirrors.
 - s, x from files: a whole process a slice, from its start to the last label's file, both without mirroring.
 - Other pixels, Dice: beside nnU-Net without mirroring. CPU s: of all threads, also of those that spin while waiting."""
@@ -48,15 +51,11 @@ def predict(
 
 def _print(found: "PredictBenchmark") -> None:
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False)
-    table = Table(title=f"Prediction, {found.slices} slices, {found.threads} threads", title_justify="left")
-    for place, head in enumerate(HEADS):
-        table.add_column(head, justify="left" if place == 0 else "right")
-    for speed in found.speeds:
-        table.add_row(*_cells(speed))
-    console.print(table)
+    title = f"Prediction, {found.slices} slices, {found.threads} threads"
+    console.print(_table(SPEED, title, [_speed_cells(speed) for speed in found.speeds]))
+    console.print(_table(AGREEMENT, "", [_agreement_cells(speed) for speed in found.speeds]))
     console.print(MEANING)
     for speed in found.speeds:
         stages = ", ".join(f"{name} {seconds:.3f}" for name, seconds in speed.stage_seconds.items())
@@ -67,14 +66,27 @@ def _print(found: "PredictBenchmark") -> None:
         console.print("- The network is untrained: its labels are noise, and Dice says nothing. Give --model for it.")
 
 
-def _cells(speed: "Speed") -> tuple[str, ...]:
-    load = f"{speed.load_seconds:.1f}"
-    return (
-        speed.method, f"{speed.seconds:.3f}", f"{speed.processor_seconds:.2f}", f"{speed.ratio:.1f}",
-        f"{speed.ratio_to_default:.1f}", _number(speed.seconds_from_files, ".2f"), _number(speed.ratio_from_files, ".1f"),
-        _number(speed.other_pixels, "d"), _number(speed.dice_with_stock, ".4f"),
-        _number(speed.slices_computed_twice, "d"), load, _number(speed.peak_memory_mb, ".0f"),
-    )  # fmt: skip
+def _table(heads: Sequence[str], title: str, rows: Sequence[Sequence[str]]) -> "Table":
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left")
+    for place, head in enumerate(heads):
+        table.add_column(head, justify="left" if place == 0 else "right", no_wrap=place == 0)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _speed_cells(speed: "Speed") -> tuple[str, ...]:
+    in_process = (f"{speed.seconds:.3f}", f"{speed.processor_seconds:.2f}", f"{speed.ratio:.1f}")
+    from_files = (_number(speed.seconds_from_files, ".2f"), _number(speed.ratio_from_files, ".1f"))
+    return speed.method, *in_process, f"{speed.ratio_to_default:.1f}", *from_files
+
+
+def _agreement_cells(speed: "Speed") -> tuple[str, ...]:
+    agreement = (_number(speed.other_pixels, "d"), _number(speed.dice_with_stock, ".4f"))
+    twice = _number(speed.slices_computed_twice, "d")
+    return speed.method, *agreement, twice, f"{speed.load_seconds:.1f}", _number(speed.peak_memory_mb, ".0f")
 
 
 def _number(value: float | None, form: str) -> str:

@@ -23,8 +23,8 @@ from .lean_predictor import LeanPredictor, predict_slice
 from .load_predictor import Means, load_predictor
 from .model_folder import find_model
 
-STOCK = "nnUNetPredictor"
-STOCK_MIRRORED = "nnUNetPredictor, mirroring"
+STOCK = "nnU-Net"
+STOCK_MIRRORED = "nnU-Net, mirroring"
 LEAN = {
     "lean f32, torch": Means(device="cpu", precision="f32", engine="torch"),
     "lean f32, OpenVINO": Means(device="cpu", precision="f32", engine="openvino"),
