@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..jobs.freed_memory import keep_freed_memory
 from ..jobs.progress import Progress, silent
 from .quality import quality_features
 from .registration import Candidate, Judgement
@@ -45,6 +46,7 @@ def register_images(
 ) -> EngineResult:
     """Register one MRI contrast, or several in one frame of reference, to `us` from the given start."""
     started = time.perf_counter()
+    keep_freed_memory()
     progress("prepare", 0, 1, "Preparing the images")
     scene = prepare(us, mris, initial_mri_to_us_ras, settings.device)
     prepared = time.perf_counter()
