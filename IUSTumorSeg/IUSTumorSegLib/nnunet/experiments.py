@@ -1,7 +1,7 @@
 """Experiments of many trainings that differ in their slices alone, and end in one table.
 
 `experiment_views` says which slices each model learns from; here the models are trained, on this machine or on a Dask
-cluster, and tested; `experiment_scores` makes the table. Started again after an interruption, what is trained is kept.
+cluster, and tested; `experiment_scores` makes the table. Started again, what is trained and what is predicted is kept.
 """
 
 import json
@@ -17,7 +17,8 @@ from ..file_hash import sha256_of
 from ..jobs.progress import Progress, silent
 from ..slices.manifest import MANIFEST_FILE, Slice
 from ..study.cluster import Where, check_where, open_client
-from .experiment_scores import ModelRow, Predict, SliceScore, predict_slices, row_of, score_model, write_table
+from .experiment_kept_scores import fingerprint_of_test, kept_or_new_scores
+from .experiment_scores import ModelRow, Predict, SliceScore, predict_slices, row_of, write_table
 from .experiment_views import (
     CUT_OFFS_MM2,
     ReferenceSlice,
@@ -171,14 +172,15 @@ def _run(experiment: _Experiment, progress: Progress, start: Start, predict: Pre
     _keep_settings(experiment)
     failed = _train_all(experiment, requests, progress, start)
     scores: dict[str, list[SliceScore]] = {}
-    rows = []
+    rows, test_sha256 = [], fingerprint_of_test(experiment.test)
     for done, (name, of_view) in enumerate(requests.items()):
         if name in failed:
             continue
         progress("test", done, len(requests), f"testing {name}")
-        scores[name] = score_model(
-            of_view[0].model_folder, experiment.folds, experiment.test, predict, experiment.training.devices[0]
-        )
+        scores[name] = kept_or_new_scores(
+            of_view[0].model_folder, experiment.folds, experiment.test, test_sha256, predict,
+            experiment.training.devices[0], Path(str(of_view[0].splits)).parent,
+        )  # fmt: skip
         rows.append(row_of(name, [read_record(request.fold_folder) or {} for request in of_view], scores[name]))
     if not rows:
         raise Failed("No model could be trained. " + " ".join(f"{name}: {text}" for name, text in failed.items()))

@@ -143,6 +143,49 @@ def test_an_experiment_that_is_stopped_goes_on_with_what_is_missing(ball_dataset
     assert len(notes(tmp_path)) == 10
 
 
+def test_only_models_that_are_not_what_they_were_are_predicted_with_again(ball_dataset, tmp_path):
+    asked = []
+
+    def predict(model, folds, slices, device):
+        asked.append(model.parents[2].name)
+        return predict_with_hole(model, folds, slices, device)
+
+    def again():
+        asked.clear()
+        return compare_cut_offs(
+            dataset="501", raw=ball_dataset, out=tmp_path, cut_offs_mm2=(20, 40), start=StandInTraining, predict=predict
+        )
+
+    first = again()
+    assert asked == FOLDS * ["20_mm2"] + FOLDS * ["40_mm2"]
+    table = (tmp_path / "slices.csv").read_bytes()
+    assert (again(), asked) == (first, [])
+    assert (tmp_path / "slices.csv").read_bytes() == table
+    next((tmp_path / "models" / "40_mm2").rglob("fold_1/checkpoint_final.pth")).write_bytes(b"trained further")
+    assert (again(), asked) == (first, FOLDS * ["40_mm2"])
+    kept = tmp_path / "models" / "20_mm2" / "scores.json"
+    kept.write_text(kept.read_text()[:-9])
+    assert (again(), asked) == (first, FOLDS * ["20_mm2"])
+
+
+def test_a_reference_label_that_was_drawn_anew_is_compared_with(ball_dataset, tmp_path):
+    from IUSTumorSegLib.slices.nifti_slice import read_slice_file, write_slice_file
+
+    raw = tmp_path / "raw"
+    shutil.copytree(ball_dataset, raw)
+    other = raw / "Dataset502_Test"
+    shutil.copytree(raw / "Dataset501_Balls", other)
+    for path in (other / "imagesTr").iterdir():
+        darken(path)
+    former = cut_offs(raw, tmp_path / "out", cut_offs_mm2=(20,), test="502").rows[0]
+    for path in (other / "labelsTr").iterdir():
+        pixels, spacing = read_slice_file(path)
+        write_slice_file(np.zeros_like(pixels), spacing, path)
+    new = cut_offs(raw, tmp_path / "out", cut_offs_mm2=(20,), test="502").rows[0]
+    assert former.dice < 1
+    assert new.dice == 1
+
+
 def test_another_experiment_in_the_same_folder_is_refused(ball_dataset, tmp_path):
     cut_offs(ball_dataset, tmp_path)
     with pytest.raises(BadInput, match="another training"):
