@@ -33,14 +33,17 @@ def is_archive(path: Path) -> bool:
 
 
 @contextmanager
-def unpacked(archive: Path) -> Iterator[Path]:
-    """Yield a temporary folder with the one 2D model of the zip `archive`; `BadInput` for one that is not safe."""
+def unpacked(archive: Path, with_weights: bool = True) -> Iterator[Path]:
+    """Yield a temporary folder with the one 2D model of the zip `archive`; `BadInput` for one that is not safe.
+
+    Without weights its checkpoints are there by name only, as empty files: gigabytes less for who asks what it is.
+    """
     try:
         with zipfile.ZipFile(archive) as content, tempfile.TemporaryDirectory(prefix="iustumorseg-model-") as folder:
             _check(content, archive)
             root = _model_root(content, archive)
             target = Path(folder) / (PurePosixPath(root).name or archive.stem)
-            _unpack(content, root, target, archive)
+            _unpack(content, root, target, archive, with_weights)
             yield target
     except zipfile.BadZipFile as error:
         raise BadInput("a zip file of a model", f"{archive}, which is damaged", GET_AGAIN) from error
@@ -94,12 +97,13 @@ def _is_checkpoint(name: str, root: str) -> bool:
     return name.startswith(root) and NEEDED.fullmatch(name[len(root) :]) is not None and name.endswith(".pth")
 
 
-def _unpack(content: zipfile.ZipFile, root: str, target: Path, archive: Path) -> None:
+def _unpack(content: zipfile.ZipFile, root: str, target: Path, archive: Path, with_weights: bool) -> None:
     wanted = [
         m for m in content.infolist() if m.filename.startswith(root) and NEEDED.fullmatch(m.filename[len(root) :])
     ]
+    by_name = [] if with_weights else [member for member in wanted if member.filename.endswith(".pth")]
     target.mkdir()
-    needed = sum(member.file_size for member in wanted)
+    needed = sum(member.file_size for member in wanted if member not in by_name)
     if needed > (free := shutil.disk_usage(target).free):
         raise Failed(
             f"Unpacking {archive} needs {needed / 1e9:.1f} GB in {target.parent}, where {free / 1e9:.1f} are free."
@@ -107,7 +111,10 @@ def _unpack(content: zipfile.ZipFile, root: str, target: Path, archive: Path) ->
     for member in wanted:
         path = target / member.filename[len(root) :]
         path.parent.mkdir(exist_ok=True)
-        _unpack_member(content, member, path, archive)
+        if member in by_name:
+            path.touch()
+        else:
+            _unpack_member(content, member, path, archive)
 
 
 def _unpack_member(content: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, archive: Path) -> None:

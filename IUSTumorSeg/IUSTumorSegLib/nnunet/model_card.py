@@ -32,7 +32,7 @@ class ModelCard:
 
 def read_model_card(model: Path) -> ModelCard:
     """The card of the model in the folder or zip `model`; weights are not read. `BadInput` for what is no model."""
-    with opened_model(model) as found:
+    with opened_model(model, with_weights=False) as found:
         return card_of(found)
 
 

@@ -39,14 +39,19 @@ class ModelFolder:
 
 
 @contextmanager
-def opened_model(model: Path, folds: Sequence[int | str] | None = None) -> Iterator[ModelFolder]:
-    """The model in the folder or zip `model` as long as the context lasts; `BadInput` as from `find_model`."""
+def opened_model(
+    model: Path, folds: Sequence[int | str] | None = None, with_weights: bool = True
+) -> Iterator[ModelFolder]:
+    """The model in the folder or zip `model` as long as the context lasts; `BadInput` as from `find_model`.
+
+    Without weights the checkpoints of a zip are named but empty.
+    """
     from .model_archive import is_archive, unpacked
 
     if not is_archive(model):
         yield find_model(model, folds)
         return
-    with unpacked(Path(model)) as folder:
+    with unpacked(Path(model), with_weights) as folder:
         yield find_model(folder, folds)
 
 

@@ -1,6 +1,8 @@
 """What a model's card says, and what it says where the model's files do not."""
 
 import json
+import shutil
+import zipfile
 
 from IUSTumorSegLib.nnunet.model_card import card_text, read_model_card
 
@@ -36,3 +38,17 @@ def test_what_the_files_do_not_say_is_said_to_be_missing(untrained_model):
 def test_the_card_of_a_checkpoint_that_holds_code_is_read_without_opening_it(untrained_model):
     (untrained_model / "fold_0" / "checkpoint_final.pth").write_bytes(b"never opened")
     assert read_model_card(untrained_model).folds == ("0", "1")
+
+
+def test_the_card_of_a_zip_is_its_folders_and_no_weights_are_unpacked(untrained_model, tmp_path, monkeypatch):
+    (untrained_model / "fold_1" / "training.json").write_text(json.dumps({"best_pseudo_dice_average": 0.7314}))
+    archive = shutil.make_archive(str(tmp_path / "model"), "zip", untrained_model.parent, untrained_model.name)
+    opened, open_member = [], zipfile.ZipFile.open
+
+    def noted(content, member, *more, **settings):
+        opened.append(getattr(member, "filename", member))
+        return open_member(content, member, *more, **settings)
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", noted)
+    assert read_model_card(archive) == read_model_card(untrained_model)
+    assert {name.split("/")[-1] for name in opened} == {"plans.json", "dataset.json", "training.json"}
