@@ -48,10 +48,18 @@ class FirstSteps(unittest.TestCase):
         self.assertTrue(self.ui.propagateButton.enabled)
 
     @unittest.skipUnless(TORCH, "PyTorch is not installed in this Slicer")
-    def test_lc2_brings_the_mri_within_two_millimetres_of_the_simulations_truth(self):
+    def test_lc2_shows_its_best_pose_and_brings_the_mri_within_two_millimetres_of_the_simulations_truth(self):
+        mri, shown = self.widget.chosenNodes().mri, []
+        tag = mri.AddObserver(
+            slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+            lambda *_: shown.append(mri.GetParentTransformNode()),
+        )
         transform = register(self.widget, "LC2")
+        mri.RemoveObserver(tag)
         self.assertIsNotNone(transform, self.widget.jobPanel.ui.jobLabel.text)
         self.assertLess(error_at_the_middle_mm(self.widget, transform), LARGEST_ERROR_MM)
+        self.assertTrue([node for node in shown if node is not None and node.GetName().startswith("Best pose so far")])
+        self.assertEqual(mri.GetParentTransformNode(), transform)
 
     @unittest.skipIf(TORCH, "PyTorch is installed in this Slicer")
     def test_without_pytorch_the_panel_offers_to_install_it(self):
