@@ -1,5 +1,6 @@
 """How a review shows a case: modes, overlays, poses and flickering by key, button, slider and mouse."""
 
+import threading
 import time
 
 import pytest
@@ -232,9 +233,13 @@ def test_an_open_study_folds_the_steps_for_a_single_case(review):
     assert not review.module.ui.registerCollapsibleButton.collapsed
 
 
-def test_a_case_that_was_not_read_ahead_is_shown_before_its_overlays_which_follow_and_change_nothing_else(
-    open_module, tmp_path, wait_until
+def test_a_case_whose_overlays_are_not_made_yet_is_shown_and_they_follow_and_change_nothing_else(
+    open_module, tmp_path, wait_until, monkeypatch
 ):
+    from IUSTumorSegLib.study import case_images
+
+    make, may_make = case_images.with_overlays, threading.Event()
+    monkeypatch.setattr(case_images, "with_overlays", lambda *given: may_make.wait(20.0) and make(*given))
     review = Review(open_module("IUSTumorSeg"), made_study(tmp_path, 2), wait_until).open_study()
     review.press("N")
     scene = review.panel.views.scene
@@ -242,6 +247,7 @@ def test_a_case_that_was_not_read_ahead_is_shown_before_its_overlays_which_follo
     assert "edges" not in scene.available_overlays()
     assert not review.ui.edgesOverlayButton.enabled
     review.press("C", "2", "T")
+    may_make.set()
     wait_until(lambda: not review.panel.loader.completing)
     assert {"edges", "agreement"} <= set(scene.available_overlays())
     assert review.ui.edgesOverlayButton.enabled
@@ -250,3 +256,11 @@ def test_a_case_that_was_not_read_ahead_is_shown_before_its_overlays_which_follo
     review.press("N")
     assert not review.panel.loader.completing  # read ahead, it comes with its overlays
     assert "edges" in scene.available_overlays()
+
+
+def test_the_riskiest_case_is_read_while_the_table_is_looked_at(open_module, tmp_path, wait_until):
+    review = Review(open_module("IUSTumorSeg"), made_study(tmp_path, 2), wait_until).open_study()
+    wait_until(lambda: review.panel.loader.is_ahead)
+    review.press("N")
+    assert review.shown == "c01"
+    assert not review.panel.loader.completing

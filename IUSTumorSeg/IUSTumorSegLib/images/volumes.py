@@ -36,12 +36,12 @@ def read_label(path: Path, what: str = "label") -> "sitk.Image":
 
         label = read_dicom_seg(path)
     else:
-        label = _read_scalar_3d(path, what) != 0
+        label = _binary(_read_scalar_3d(path, what, keep_bytes=True))
     if not sitk.GetArrayViewFromImage(label).any():
         raise BadInput(
             f"a {what} with labelled voxels", f"only zeros in {path}", "use the label that was drawn, or leave it out"
         )
-    return sitk.Cast(label, sitk.sitkUInt8)
+    return label if label.GetPixelID() == sitk.sitkUInt8 else sitk.Cast(label, sitk.sitkUInt8)
 
 
 def write_volume(image: "sitk.Image", path: Path) -> None:
@@ -52,7 +52,16 @@ def write_volume(image: "sitk.Image", path: Path) -> None:
         sitk.WriteImage(image, str(partial), useCompression=True)
 
 
-def _read_scalar_3d(path: Path, what: str) -> "sitk.Image":
+def _binary(label: "sitk.Image") -> "sitk.Image":
+    """1 where a label is not zero; the label itself where it holds nothing else, which saves a pass over large ones."""
+    import SimpleITK as sitk
+
+    is_binary = label.GetPixelID() == sitk.sitkUInt8 and sitk.GetArrayViewFromImage(label).max() <= 1
+    return label if is_binary else label != 0
+
+
+def _read_scalar_3d(path: Path, what: str, keep_bytes: bool = False) -> "sitk.Image":
+    """As float32; with `keep_bytes` a file of uint8 stays such."""
     if not path.exists():
         raise BadInput(f"a file or folder for the {what}", f"nothing at {path}", "check the path")
     if path.is_dir():
@@ -64,13 +73,13 @@ def _read_scalar_3d(path: Path, what: str) -> "sitk.Image":
 
         image = read_dicom_files([path])
     else:
-        image = _read_file(path, what)
+        image = _read_file(path, what, keep_bytes)
     _check_dimensions(image, path, what)
     _check_direction(image, path, what)
     return image
 
 
-def _read_file(path: Path, what: str) -> "sitk.Image":
+def _read_file(path: Path, what: str, keep_bytes: bool) -> "sitk.Image":
     import SimpleITK as sitk
 
     reader = sitk.ImageFileReader()
@@ -83,7 +92,8 @@ def _read_file(path: Path, what: str) -> "sitk.Image":
                 f"{reader.GetNumberOfComponents()} values a voxel in {path}",
                 "convert it to grey",
             )
-        reader.SetOutputPixelType(sitk.sitkFloat32)
+        if not (keep_bytes and reader.GetPixelID() == sitk.sitkUInt8):
+            reader.SetOutputPixelType(sitk.sitkFloat32)
         image = reader.Execute()
     except RuntimeError as error:
         raise _explain(error, path, what) from error

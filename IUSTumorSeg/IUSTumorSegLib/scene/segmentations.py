@@ -89,11 +89,11 @@ def visible_segments(segmentation: Any) -> list[str]:
 def _voxels_on(label: "sitk.Image", reference: Any) -> np.ndarray:
     import SimpleITK as sitk
 
-    grid = _empty_label(reference)
-    same = label.GetSize() == grid.GetSize() and np.allclose(ijk_to_ras(label), ijk_to_ras(grid), atol=1e-3)
-    if not same:
-        label = sitk.Resample(label, grid, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
-    return sitk.GetArrayFromImage(label) != 0
+    grid_ras = orthogonal(ijk_to_world(reference), reference.GetName())
+    same = label.GetSize() == reference.GetImageData().GetDimensions()
+    if not same or not np.allclose(ijk_to_ras(label), grid_ras, atol=1e-3):
+        label = sitk.Resample(label, _empty_label(reference), sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+    return sitk.GetArrayViewFromImage(label) != 0
 
 
 def _empty_label(reference: Any, to_world: np.ndarray | None = None) -> "sitk.Image":

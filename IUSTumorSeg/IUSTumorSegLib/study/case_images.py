@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from ..errors import BadInput
+from ..errors import BadInput, Cancelled
 from ..images.geometry import transform_points
 from ..images.volumes import read_label
 from ..labels.displacement_arrows import Arrows, displacement_arrows
@@ -83,23 +83,31 @@ def read_case_images(case_folder: Path, overlays: bool = True) -> CaseImages:
     return with_overlays(images) if overlays else images
 
 
-def with_overlays(images: CaseImages) -> CaseImages:
-    """The same with edges, agreement and arrows, as far as there is an MRI and a registration."""
+def with_overlays(images: CaseImages, is_wanted: Callable[[], bool] = lambda: True) -> CaseImages:
+    """The same with edges, agreement and arrows, as far as there is an MRI and a registration.
+
+    Raises `Cancelled` soon after `is_wanted()` says no: this takes seconds, in which another case may be asked for.
+    """
     if not images.mris:
         return images
     mri, registration = images.mris[0][1], images.registration
     pose = registration.mri_to_us_ras if registration is not None else np.eye(4)
+    _go_on(is_wanted)
     inputs = prepare_agreement(images.us, mri, pose)
+    _go_on(is_wanted)
+    agreement = local_agreement(inputs, pose)[0]
+    _go_on(is_wanted)
     arrows = None
     if registration is not None and registration.pose_samples and images.mri_tumor is not None:
         arrows = displacement_arrows(images.mri_tumor, pose, registration.pose_samples)
-    return replace(
-        images,
-        edges=mri_edges(mri, transform_points(np.linalg.inv(pose), inputs.sector_ras())),
-        agreement=local_agreement(inputs, pose)[0],
-        agreement_inputs=inputs,
-        arrows=arrows,
-    )
+    _go_on(is_wanted)
+    edges = mri_edges(mri, transform_points(np.linalg.inv(pose), inputs.sector_ras()))
+    return replace(images, edges=edges, agreement=agreement, agreement_inputs=inputs, arrows=arrows)
+
+
+def _go_on(is_wanted: Callable[[], bool]) -> None:
+    if not is_wanted():
+        raise Cancelled("another case is wanted")
 
 
 def _mris(case: Case) -> tuple[CaseFile, ...]:

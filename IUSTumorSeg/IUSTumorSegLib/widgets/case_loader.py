@@ -1,14 +1,15 @@
 """Reads a case in a thread while the window goes on, and the next one ahead of its turn."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import qt
 from slicer.i18n import tr as _
 
-from ..errors import BadInput, Failed
+from ..errors import BadInput, Cancelled, Failed
 
 if TYPE_CHECKING:
     from ..study.case_images import CaseImages
@@ -27,9 +28,9 @@ class CaseLoader:
     def __init__(self, completed: "Callable[[CaseImages], None]") -> None:
         self._completed = completed
         self._done: Callable[[CaseImages | None, str], None] | None = None
-        self._folder, self._next = Path(), Path()
-        self._reading: Future[CaseImages] | None = None
-        self._ahead: tuple[Path, Future[CaseImages]] | None = None
+        self._next = Path()
+        self._reading: _Reading | None = None
+        self._ahead: _Reading | None = None
         self._timer = qt.QTimer()
         self._timer.setInterval(POLL_MS)
         self._timer.connect("timeout()", self._poll)
@@ -47,75 +48,94 @@ class CaseLoader:
     @property
     def is_ahead(self) -> bool:
         """Whether the case that will be wanted next is in memory."""
-        return self._ahead is not None and self._ahead[1].done()
+        return self._ahead is not None and self._ahead.complete.done()
 
     def load(self, folder: Path, done: "Callable[[CaseImages | None, str], None]") -> None:
         """Read the case in `folder`; `done` gets its images, or None and the sentence of why not.
 
-        A case that was read ahead comes with its overlays, at once; another one comes without, which is quicker, and
-        they follow. Loading another case forgets the one before.
+        They come with their overlays where these are made already, else as soon as they are read, and the overlays
+        follow. Loading another case forgets the one before.
         """
-        from ..study.case_images import read_case_images
-
         ahead, self._ahead, self._next = self._ahead, None, Path()
-        self._folder, self._done = Path(folder), done
-        if ahead is not None and ahead[0] == self._folder:
-            self._reading = ahead[1]
-        else:
-            self._reading = _in_thread(read_case_images, self._folder, False)
+        _forget(self._reading)
+        if ahead is None or ahead.folder != folder:
+            _forget(ahead)
+            ahead = _Reading(folder)
+        self._reading, self._done = ahead, done
         self._timer.start()
         self._poll()
 
     def read_ahead(self, folder: Path) -> None:
         """Begin to read the case that will be wanted next, after what is being read now."""
-        self._next = Path(folder)
+        self._next = folder
         if self._reading is None:
             self._start_ahead()
 
     def stop(self) -> None:
         """Forget what is being read; a thread that is still reading ends by itself."""
         self._timer.stop()
+        _forget(self._reading)
+        _forget(self._ahead)
         self._done = self._reading = self._ahead = None
         self._next = Path()
 
     def _poll(self) -> None:
-        if self._reading is None or not wait([self._reading], WAIT_S).done:
+        reading = self._reading
+        if reading is None:
             return
-        reading, self._reading = self._reading, None
-        self._timer.stop()
         if self._done is None:
             self._complete(reading)
-        else:
+        elif wait([reading.images], WAIT_S).done:
             self._hand_over(reading, self._done)
 
-    def _hand_over(self, reading: "Future[CaseImages]", done: "Callable[[CaseImages | None, str], None]") -> None:
-        from ..study.case_images import with_overlays
-
-        images, sentence = _result(reading, self._folder.name)
-        if images is not None and images.mris and images.agreement is None:
-            self._reading = _in_thread(with_overlays, images)
-            self._timer.start()
+    def _hand_over(self, reading: "_Reading", done: "Callable[[CaseImages | None, str], None]") -> None:
+        whole = reading.complete.done() and reading.complete.exception() is None
+        images, sentence = _result(reading.complete if whole else reading.images, reading.folder.name)
+        if whole or images is None:
+            self._timer.stop()
+            self._reading = None
         self._done = None
         done(images, sentence)
 
-    def _complete(self, reading: "Future[CaseImages]") -> None:
-        images, _sentence = _result(reading, self._folder.name)
-        if images is not None:
+    def _complete(self, reading: "_Reading") -> None:
+        if not wait([reading.complete], WAIT_S).done:
+            return
+        self._timer.stop()
+        self._reading = None
+        images, _sentence = _result(reading.complete, reading.folder.name)
+        if images is not None and images.agreement is not None:
             self._completed(images)
         self._start_ahead()
 
     def _start_ahead(self) -> None:
-        from ..study.case_images import read_case_images
+        if self._next != Path() and (self._ahead is None or self._ahead.folder != self._next):
+            _forget(self._ahead)
+            self._ahead = _Reading(self._next)
 
-        if self._next != Path() and (self._ahead is None or self._ahead[0] != self._next):
-            self._ahead = self._next, _in_thread(read_case_images, self._next)
+
+class _Reading:
+    """A case that a thread reads: first its `images`, then makes them `complete` with their overlays."""
+
+    def __init__(self, folder: Path) -> None:
+        from ..study.case_images import read_case_images, with_overlays
+
+        self.folder = folder
+        self._forgotten = threading.Event()
+        thread = ThreadPoolExecutor(1)
+        self.images: Future[CaseImages] = thread.submit(read_case_images, folder, False)
+        self.complete: Future[CaseImages] = thread.submit(
+            lambda: with_overlays(self.images.result(), lambda: not self._forgotten.is_set())
+        )
+        thread.shutdown(wait=False)  # it ends with this one case
+
+    def forget(self) -> None:
+        """Nobody wants the case any more: it shall not take the processor from the one that is wanted."""
+        self._forgotten.set()
 
 
-def _in_thread(read: "Callable[..., CaseImages]", *arguments: Any) -> "Future[CaseImages]":
-    thread = ThreadPoolExecutor(1)
-    reading = thread.submit(read, *arguments)
-    thread.shutdown(wait=False)  # it ends with this one case
-    return reading
+def _forget(reading: _Reading | None) -> None:
+    if reading is not None:
+        reading.forget()
 
 
 def _result(reading: "Future[CaseImages]", case: str) -> "tuple[CaseImages | None, str]":
@@ -124,5 +144,5 @@ def _result(reading: "Future[CaseImages]", case: str) -> "tuple[CaseImages | Non
         return reading.result(), ""
     except (BadInput, Failed) as error:
         return None, str(error)
-    except (OSError, RuntimeError, ValueError) as error:  # a share that went away, a file that is broken
+    except (OSError, RuntimeError, ValueError, Cancelled) as error:  # a share that went away, a file that is broken
         return None, _("{case} could not be read: {error}").format(case=case, error=error)

@@ -89,6 +89,13 @@ class QueueWalk:
         self._say(_("Your verdict on {case} is taken back.").format(case=case))
         self._changed()
 
+    def read_ahead(self) -> None:
+        """Have the case that will be wanted next read in the background; the first one where none is shown yet."""
+        session = self.session
+        following = session.next_case(around=True) if session is not None else ""
+        if session is not None and following:
+            self._loader.read_ahead(session.states[following].folder)
+
     def _go(self, case: str, sentence_without: str) -> None:
         if case:
             self.open(case)
@@ -103,12 +110,7 @@ class QueueWalk:
         session = self.session
         if session is not None:
             session.stopwatch.start()
-            self._read_ahead(session)
+            self.read_ahead()
         if self._screen.case is not None and self._screen.case.folder is not None:
             self._shown(self._screen.case.folder)
         self._changed()
-
-    def _read_ahead(self, session: "ReviewSession") -> None:
-        following = session.next_case(around=True)
-        if following:
-            self._loader.read_ahead(session.states[following].folder)

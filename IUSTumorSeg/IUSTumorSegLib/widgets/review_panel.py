@@ -40,7 +40,7 @@ class ReviewPanel:
         self._study_is_open = study_is_open
         self._left_case = ""
         self._entered = self._suspended = False
-        self.study = StudyPanel(self._study_opened, self._study_closing, self._asked_for, self._update)
+        self.study = StudyPanel(self._study_opened, self._study_closing, self._asked_for, self._filtered)
         self.ui.studyPlace.layout().addWidget(self.study.widget)
         self.screen = CaseOnScreen(self.ui, taking_views, self._touch, self._update)
         self.views = self.screen.views
@@ -147,6 +147,11 @@ class ReviewPanel:
 
     def _asked_for(self, case: str) -> None:
         self._walk.open(case)
+
+    def _filtered(self) -> None:
+        """Other cases are asked for, or the study was just read: the next one is another."""
+        self._walk.read_ahead()
+        self._update()
 
     def _given(self, verdict: str) -> None:
         self._walk.after_verdict(verdict)

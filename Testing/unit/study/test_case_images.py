@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from IUSTumorSegLib.errors import BadInput
+from IUSTumorSegLib.errors import BadInput, Cancelled
 from IUSTumorSegLib.registration.registration import Candidate, Judgement, Registration
 from IUSTumorSegLib.registration.registration_files import fingerprint, write_registration
 from IUSTumorSegLib.study.case import Case, CaseFile, Licence, read_case, write_case
@@ -95,3 +95,10 @@ def test_the_overlays_can_be_left_for_later(folder):
         np.testing.assert_array_equal(
             sitk.GetArrayViewFromImage(getattr(later, name)), sitk.GetArrayViewFromImage(getattr(at_once, name))
         )
+
+
+def test_making_overlays_stops_when_another_case_is_wanted(folder):
+    register(folder)
+    answers = iter([True, False])
+    with pytest.raises(Cancelled):
+        with_overlays(read_case_images(folder, overlays=False), lambda: next(answers))
