@@ -97,6 +97,16 @@ def test_nan_in_nifti_is_refused_although_itk_reads_it_as_zero(ending, tmp_path)
         read_volume(tmp_path / f"image{ending}", "ultrasound")
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_a_label_is_1_where_its_file_is_not_zero_whatever_its_pixels_are(tmp_path, dtype):
+    drawn = np.zeros((4, 5, 6), dtype)
+    drawn[1, 2, 3], drawn[2, 2, 2] = 1, 7
+    write_volume(sitk.GetImageFromArray(drawn), tmp_path / "label.nii.gz")
+    label = read_label(tmp_path / "label.nii.gz")
+    assert label.GetPixelID() == sitk.sitkUInt8
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(label), drawn != 0)
+
+
 def test_an_all_zero_label_is_refused(tmp_path):
     write_volume(sitk.Image(4, 4, 4, sitk.sitkUInt8), tmp_path / "label.nii.gz")
     with pytest.raises(BadInput, match="only zeros"):
