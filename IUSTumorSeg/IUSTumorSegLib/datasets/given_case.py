@@ -64,7 +64,7 @@ def write_given_case(study: Study, given: GivenCase, source: str) -> str:
     with told_if_not_written(folder), new_case_folder(folder) as partial:
         case = _placed(given, partial, source)
         write_case(case, partial)
-        write_registration(replace(given.registration, **_sources(case, folder)), partial)
+        write_registration(_with_sources(given.registration, case, folder), partial)
     try:
         propagate_again(folder)
     except Failed as error:
@@ -103,8 +103,6 @@ def _write(image: "sitk.Image", path: Path) -> None:
             raise Failed(f"{path} could not be written: make room on its disk, then try again.") from error
 
 
-def _sources(case: Case, folder: Path) -> dict[str, SourceFile | tuple[SourceFile, ...]]:
-    return {
-        "us": SourceFile(folder / case.us.path, case.us.sha256),
-        "mri": tuple(SourceFile(folder / file.path, file.sha256) for file in case.mri),
-    }
+def _with_sources(registration: Registration, case: Case, folder: Path) -> Registration:
+    mri = tuple(SourceFile(folder / file.path, file.sha256) for file in case.mri)
+    return replace(registration, us=SourceFile(folder / case.us.path, case.us.sha256), mri=mri)
