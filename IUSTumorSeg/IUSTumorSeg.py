@@ -198,7 +198,7 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             busy if self.searchPreview.running else reasons_not_ready("propagate", nodes),
         )
         self.verdictPanel.show(self.logic.verdictOf(nodes) if nodes.us and nodes.mri else None)
-        self.reviewPanel.scene_changed()
+        self.reviewPanel.scene_changed(busy)
 
     def _updateCompareButton(self, nodes: CaseNodes) -> None:
         reasons = reasons_not_ready("compare", nodes)

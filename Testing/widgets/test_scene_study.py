@@ -30,6 +30,7 @@ def registered(open_module, case, fake_task, wait_until):
     assert not button.enabled and "Register an MRI" in button.toolTip
     choose(widget, case)
     widget.ui.registerButton.click()
+    assert "A job is running" in button.toolTip
     wait_until(lambda: not widget.jobPanel.busy)
     assert button.enabled
     return widget

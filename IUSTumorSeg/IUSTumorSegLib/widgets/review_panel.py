@@ -94,9 +94,9 @@ class ReviewPanel:
         self._stop(ask=True)
         self._update()
 
-    def scene_changed(self) -> None:
-        """Something was registered in the scene, or another scene came."""
-        self.study.scene_study.update()
+    def scene_changed(self, reasons_to_wait: list[str]) -> None:
+        """Something was registered in the scene, or another scene came; or the scene is in use for these reasons."""
+        self.study.scene_study.follow(reasons_to_wait)
 
     def scene_closing(self) -> None:
         """The scene's nodes are about to go."""

@@ -39,6 +39,7 @@ class SceneStudy:
         self._background = Background()
         self._study: Study | None = None
         self._waiting: list[tuple[CaseNodes, str, str]] = []
+        self._reasons_to_wait: list[str] = []
         self._total = 0
         self._sentences: list[str] = []
         button.connect("clicked()", self._clicked)
@@ -49,11 +50,16 @@ class SceneStudy:
         """Whether cases are being written."""
         return self._study is not None
 
+    def follow(self, reasons_to_wait: list[str]) -> None:
+        """The scene has changed, or it changes at the moment for these reasons: a pose may only be shown for a while."""
+        self._reasons_to_wait = reasons_to_wait
+        self.update()
+
     def update(self) -> None:
         """Say whether the scene has something to review."""
         from ..scene.scene_study import has_registered_pair
 
-        reasons = [_("The scene's cases are being written.")] if self.busy else []
+        reasons = [_("The scene's cases are being written.")] if self.busy else self._reasons_to_wait
         if not reasons and not has_registered_pair(slicer.mrmlScene):
             reasons = [_("Register an MRI to an ultrasound in the scene first.")]
         what = _("Writes the pairs that are registered in the scene into a study, and opens it as a queue.")
