@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ..atomic_files import write_json_atomic
-from ..errors import BadInput, Failed
+from ..errors import Failed
 from ..jobs.progress import Progress, silent
 from .case import CASE_FILE, read_case
 from .case_state import DISPLACEMENT_FILE, PROPAGATED_FILE, PROVENANCE_FILE, CaseState, read_state
@@ -78,7 +78,7 @@ def propagate_again(folder: Path) -> bool:
         if not (folder / CASE_FILE).is_file() or read_case(folder).mri_tumor is None:
             return False
         propagate_case(folder)
-    except (BadInput, Failed, OSError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # our own, and what image libraries say of a full disk
         raise Failed(f"The MRI's tumour label of {folder.name} could not be carried over: {error}") from error
     return True
 

@@ -5,10 +5,10 @@ import pytest
 import SimpleITK as sitk
 from made_cases import case_file, change_case, identity_registration, register, review
 
-from IUSTumorSegLib.errors import BadInput
+from IUSTumorSegLib.errors import BadInput, Failed
 from IUSTumorSegLib.study.case import read_case
 from IUSTumorSegLib.study.case_state import read_state
-from IUSTumorSegLib.study.propagate_study import propagate_case, propagate_study, reason_to_leave
+from IUSTumorSegLib.study.propagate_study import propagate_again, propagate_case, propagate_study, reason_to_leave
 from IUSTumorSegLib.study.run import do_case, note_failure
 from IUSTumorSegLib.study.stand_in import made_study
 from IUSTumorSegLib.study.study_folder import case_folder, located
@@ -126,3 +126,23 @@ def test_success_forgets_the_failure_of_the_same_step_only(folder):
     assert read_state(folder).failed == "The MRI changed."
     do_case(folder, task=str, step="register", run="def")
     assert read_state(folder).failed == ""
+
+
+def test_a_label_that_cannot_follow_another_pose_is_a_sentence_with_the_cases_name(folder, monkeypatch):
+    identity_registration(folder)
+    assert propagate_again(folder)
+    assert read_state(folder).label == "propagated"
+
+    def full_disk(*arguments):
+        raise RuntimeError("writing failed")
+
+    monkeypatch.setattr("IUSTumorSegLib.labels.propagate_files.write_volume", full_disk)
+    with pytest.raises(Failed, match=r"label of case-0000 could not be carried over: writing failed"):
+        propagate_again(folder)
+    assert read_state(folder).stale_label
+
+
+def test_where_no_tumour_is_drawn_on_the_mri_nothing_follows(folder):
+    identity_registration(folder)
+    change_case(folder, mri_labels=())
+    assert not propagate_again(folder)
