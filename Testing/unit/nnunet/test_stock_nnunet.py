@@ -1,6 +1,7 @@
 """The installed nnU-Net's own commands on our data set, our plans and our model."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,13 @@ except Exception:
     for name in ("timm", "timm.layers", "timm.models", "timm.models.eva"):
         sys.modules[name] = Empty(name)
 """
+# Its worker processes would each import torch and nnU-Net again, for longer than they work.
+FORKED_WORKERS = """
+import multiprocessing, os
+if hasattr(os, "fork"):
+    context = multiprocessing.get_context("fork")
+    multiprocessing.get_context = lambda method=None: context
+"""
 # Its own is of 250 steps.
 SHORT_EPOCH = """
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -52,7 +60,7 @@ nnUNetTrainer.run_training = run_short_training
 
 def stock(*commands, folders):
     """Run some of nnU-Net's commands, one after the other in a process of their own, and return what they printed."""
-    lines = [EMPTY_TIMM, "import importlib", SHORT_EPOCH]
+    lines = [EMPTY_TIMM, FORKED_WORKERS, "import importlib", SHORT_EPOCH]
     for name, *arguments in commands:
         module, _, function = COMMANDS[name].partition(":")
         lines.append(f"sys.argv = {[name, *arguments]}")
@@ -62,6 +70,8 @@ def stock(*commands, folders):
         "nnUNet_extTrainer": str(Path(trainers.__file__).parent),
         "nnUNet_n_proc_DA": "0",
         "nnUNet_def_n_proc": "1",
+        # A forked process cannot use its parent's threads.
+        "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(Path(trainers.__file__).parents[3]),
     }
     done = subprocess.run(
@@ -92,48 +102,50 @@ def test_own_patch_and_batch_are_what_was_trained_with(trained):
     assert load_predictor(network.model_folder).patch == (32, 32)
 
 
+@pytest.fixture(scope="module")
+def by_nnunet(trained, tmp_path_factory):
+    """What nnU-Net's commands made of our data set, our plans and our model, all of them in one process."""
+    _, folders = trained
+    made = tmp_path_factory.mktemp("by_nnunet")
+    own = made / "nnUNet_preprocessed" / "Dataset501_Balls"
+    own.mkdir(parents=True)
+    for name in (f"{PLANS}.json", "dataset.json", "splits_final.json"):
+        shutil.copy(folders["nnUNet_preprocessed"] / "Dataset501_Balls" / name, own / name)
+    (made / "in").mkdir()
+    for image in sorted((folders["nnUNet_raw"] / "Dataset501_Balls" / "imagesTr").iterdir())[::12]:
+        shutil.copy(image, made / "in")
+    where = ["-i", str(made / "in"), "-o", str(made / "out")]
+    how = ["-device", "cpu", "-npp", "1", "-nps", "1", "--disable_tta", "-chk", "checkpoint_best.pth"]
+    printed = stock(
+        ["nnUNetv2_predict", *where, *OURS, *how],
+        ["nnUNetv2_extract_fingerprint", "-d", "501", "--verify_dataset_integrity", "-np", "1"],
+        ["nnUNetv2_preprocess", "-d", "501", "-plans_name", PLANS, "-c", "2d", "-np", "1"],
+        ["nnUNetv2_train", "501", "2d", "0", "-tr", "nnUNetTrainer_1epoch", "-p", PLANS, "-device", "cpu"],
+        folders=folders | {"nnUNet_preprocessed": made / "nnUNet_preprocessed"},
+    )
+    return made, printed
+
+
 @pytest.mark.slow
-def test_nnunets_predict_command_takes_our_model_and_agrees_with_us_in_every_pixel(trained, tmp_path):
+def test_nnunets_predict_command_takes_our_model_and_agrees_with_us_in_every_pixel(trained, by_nnunet):
     from IUSTumorSegLib.nnunet.lean_predictor import predict_slice
     from IUSTumorSegLib.slices.nifti_slice import read_slice_file
 
-    network, folders = trained
-    (tmp_path / "in").mkdir()
-    images = sorted((folders["nnUNet_raw"] / "Dataset501_Balls" / "imagesTr").iterdir())[::12]
-    for image in images:
-        (tmp_path / "in" / image.name).write_bytes(image.read_bytes())
-    where = ["-i", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
-    how = ["-device", "cpu", "-npp", "1", "-nps", "1", "--disable_tta", "-chk", "checkpoint_best.pth"]
-    stock(["nnUNetv2_predict", *where, *OURS, *how], folders=folders)
-    predictor, marked = load_predictor(network.model_folder), 0
-    for image in images:
-        theirs = sitk.GetArrayFromImage(
-            sitk.ReadImage(str(tmp_path / "out" / image.name.replace("_0000.nii.gz", ".nii.gz")))
-        )
-        ours = predict_slice(predictor, *read_slice_file(image)).label
-        assert np.array_equal(ours, theirs)
+    made, _ = by_nnunet
+    predictor, marked = load_predictor(trained[0].model_folder), 0
+    for image in sorted((made / "in").iterdir()):
+        label = made / "out" / image.name.replace("_0000.nii.gz", ".nii.gz")
+        theirs = sitk.GetArrayFromImage(sitk.ReadImage(str(label)))
+        assert np.array_equal(predict_slice(predictor, *read_slice_file(image)).label, theirs)
         marked += np.count_nonzero(theirs)
     assert marked
 
 
 @pytest.mark.slow
-def test_nnunets_own_preprocessing_and_trainer_take_our_data_set_and_plans(trained, tmp_path):
-    _, folders = trained
-    import shutil
-
-    own = tmp_path / "nnUNet_preprocessed" / "Dataset501_Balls"
-    own.mkdir(parents=True)
-    ours = folders["nnUNet_preprocessed"] / "Dataset501_Balls"
-    for name in (f"{PLANS}.json", "dataset.json", "splits_final.json"):
-        shutil.copy(ours / name, own / name)
-    fresh = folders | {name: tmp_path / name for name in ("nnUNet_preprocessed", "nnUNet_results")}
-    printed = stock(
-        ["nnUNetv2_extract_fingerprint", "-d", "501", "--verify_dataset_integrity", "-np", "1"],
-        ["nnUNetv2_preprocess", "-d", "501", "-plans_name", PLANS, "-c", "2d", "-np", "1"],
-        ["nnUNetv2_train", "501", "2d", "0", "-tr", "nnUNetTrainer_1epoch", "-p", PLANS, "-device", "cpu"],
-        folders=fresh,
-    )
+def test_nnunets_own_preprocessing_and_trainer_take_our_data_set_and_plans(trained, by_nnunet):
+    made, printed = by_nnunet
     assert "verify_dataset_integrity Done" in printed
-    fold = tmp_path / "nnUNet_results" / "Dataset501_Balls" / f"nnUNetTrainer_1epoch__{PLANS}__2d" / "fold_0"
+    assert list((made / "nnUNet_preprocessed" / "Dataset501_Balls").rglob("*.b2nd"))
+    fold = trained[0].model_folder.with_name(f"nnUNetTrainer_1epoch__{PLANS}__2d") / "fold_0"
     assert (fold / "checkpoint_final.pth").is_file()
     assert (fold / "validation" / "summary.json").is_file()

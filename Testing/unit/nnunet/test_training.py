@@ -118,16 +118,36 @@ def test_nnunet_trained_on_the_patients_of_the_split_only(trained, ball_dataset)
     assert (len(sides[0]), len(sides[1]), len(sides[0] & sides[1])) == (2, 1, 0)
 
 
+@pytest.fixture(scope="module")
+def gone_on_with(trained, ball_dataset):
+    """The same fold an epoch further, and nnU-Net's validation at the end of it."""
+    return train_network(
+        dataset="501", raw=ball_dataset, out=trained[0].model_folder.parents[2], resume=True, seed=5,
+        final_validation=True, **(SHORT | {"epochs": 7}),
+    )  # fmt: skip
+
+
 @pytest.mark.slow
-def test_a_trained_fold_is_not_lost_to_a_second_training_but_can_be_gone_on_with(trained, ball_dataset):
-    out = trained[0].model_folder.parents[2]
+def test_a_trained_fold_is_not_lost_to_a_second_training(trained, ball_dataset):
     with pytest.raises(BadInput, match="resume it, overwrite it"):
-        train_network(dataset="501", raw=ball_dataset, out=out, **SHORT)
-    longer = SHORT | {"epochs": 7}
-    resumed = train_network(dataset="501", raw=ball_dataset, out=out, resume=True, seed=5, **longer)
-    curve = read_curve(resumed.curve)
-    assert [epoch.epoch for epoch in curve] == list(range(1, 8))
-    assert resumed.record["resumed"]
+        train_network(dataset="501", raw=ball_dataset, out=trained[0].model_folder.parents[2], **SHORT)
+
+
+@pytest.mark.slow
+def test_a_trained_fold_can_be_gone_on_with(gone_on_with):
+    assert [epoch.epoch for epoch in read_curve(gone_on_with.curve)] == list(range(1, 8))
+    assert gone_on_with.record["resumed"]
+
+
+@pytest.mark.slow
+def test_nnunets_validation_of_a_fold_finds_slices_and_labels_of_a_packed_data_set(gone_on_with, ball_dataset):
+    folder = gone_on_with.model_folder / "fold_0" / "validation"
+    summary = json.loads((folder / "summary.json").read_text())
+    split = json.loads((ball_dataset / "Dataset501_Balls" / "splits_final.json").read_text())[0]
+    assert len(summary["metric_per_case"]) == len(split["val"])
+    prepared = gone_on_with.model_folder.parents[2] / "nnUNet_preprocessed" / "Dataset501_Balls"
+    assert list(prepared.glob("*_2d/*.slices"))
+    assert not list(prepared.glob("*_2d/*.b2nd"))
 
 
 @pytest.mark.slow
