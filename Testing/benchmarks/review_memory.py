@@ -1,15 +1,18 @@
-"""Open a hundred cases of RESECT's size in the review and print by how much the resident memory grows.
+"""Open a hundred cases of RESECT's size in the review and print by how much the memory grows.
 
 python Testing/benchmarks/review_memory.py [--cases 100] [--warm-up 10]
-The window is the stand-in for Slicer's desktop, the scene and its nodes are the real ones. Goal: less than 5 % of one case.
+Linux only. The window is the stand-in for Slicer's desktop, the scene and its nodes are the real ones. Goal: less than 5 %
+of one case.
 """
 
 import argparse
+import ctypes
 import gc
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +36,11 @@ def main() -> int:
     use_offscreen_window()
     with tempfile.TemporaryDirectory() as folder, start_application() as application:
         study = resect_sized_study(Path(folder), DIFFERENT_CASES)
-        grown = _grown_mb(application, study, options.cases, options.warm_up)
-    return 0 if grown else 1
+        met = _open_and_measure(application, study, options.cases, options.warm_up)
+    return 0 if met else 1
 
 
-def _grown_mb(application: Any, study: Any, cases: int, warm_up: int) -> bool:
+def _open_and_measure(application: Any, study: Any, cases: int, warm_up: int) -> bool:
     """Open the cases one after the other and print the memory; whether the goal is met."""
     from module_opening import close_panel, open_panel
     from standin.install import install
@@ -48,27 +51,32 @@ def _grown_mb(application: Any, study: Any, cases: int, warm_up: int) -> bool:
     panel.study.ui.studyPathLineEdit.currentPath = str(study.folder)
     panel.study.ui.openStudyButton.click()
     _wait(desktop, lambda: panel.session is not None)
-    used = []
+    used: list[tuple[float, float]] = []
     for number in range(cases):
         panel.study.ui.studyTable.cellDoubleClicked(number % DIFFERENT_CASES, 0)
         _wait(desktop, lambda: not panel.loader.busy and not panel.loader.completing and panel.loader.is_ahead)
         assert panel.screen.case is not None, panel.ui.reviewMessageLabel.text
-        used.append(_resident_mb())
+        used.append(_memory_mb())
         if number % 10 == 9:
+            nodes = application.scene.GetNumberOfNodes()
             print(
-                f"{number + 1:>4} cases  {used[-1]:8.1f} MB  {application.scene.GetNumberOfNodes()} nodes", flush=True
+                "{:>4} cases  {:8.1f} MB resident  {:8.1f} MB in use".format(number + 1, *used[-1]), f" {nodes} nodes"
             )
-    met = _print_growth(used[warm_up:], _case_mb(panel.screen.case))
+    case_mb = _case_mb(panel.screen.case)
+    resident, in_use = zip(*used[warm_up:], strict=True)
+    _print_growth("resident", resident, case_mb)
+    met = _print_growth("in use", in_use, case_mb)
     close_panel(module)
     return met
 
 
-def _print_growth(used_mb: list[float], case_mb: float) -> bool:
-    """The first and the last ten compared, since single readings differ by what is read ahead at the moment."""
+def _print_growth(what: str, used_mb: Sequence[float], case_mb: float) -> bool:
+    """The middle of the first and of the last ten compared, since single readings differ."""
     begin, end = (sorted(part)[len(part) // 2] for part in (used_mb[:10], used_mb[-10:]))
     share = (end - begin) / case_mb
-    print(f"one case {case_mb:.1f} MB; grown by {end - begin:+.1f} MB over {len(used_mb) - 10} cases, "
-          f"{100 * share:+.1f} % of one case (goal: less than {100 * GOAL_SHARE:.0f} %)")  # fmt: skip
+    print(f"{what}: one case {case_mb:.1f} MB; grown by {end - begin:+.1f} MB over {len(used_mb) - 10} cases, "
+          f"{100 * share:+.1f} % of one case (goal: less than {100 * GOAL_SHARE:.0f} %); single readings from "
+          f"{min(used_mb):.1f} to {max(used_mb):.1f} MB")  # fmt: skip
     return share < GOAL_SHARE
 
 
@@ -78,10 +86,34 @@ def _case_mb(case: Any) -> float:
     return sum(volume.GetImageData().GetActualMemorySize() for volume in volumes) / 1024
 
 
-def _resident_mb() -> float:
+def _memory_mb() -> tuple[float, float]:
+    """What the process has resident, and what of its C library's memory is in use: freed memory is kept for a while."""
     gc.collect()
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+    c_library = ctypes.CDLL(None)
+    c_library.mallinfo2.restype = _MallInfo
+    found = c_library.mallinfo2()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024, (found.uordblks + found.hblkhd) / 1024**2
+
+
+class _MallInfo(ctypes.Structure):
+    """`struct mallinfo2` of the GNU C library."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        )
+    )
 
 
 def _wait(desktop: Any, condition: Any, seconds: float = 300.0) -> None:
