@@ -8,9 +8,6 @@ import json
 import os
 import random
 import shutil
-import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,8 +20,8 @@ from ..jobs.threads import let_threads_sleep
 from ..study.disk import is_disk_full
 from ..study.file_lock import Busy, locked_file
 from ..study.run import duration
+from .end_with_parent import end_with_parent, imports_are_over
 from .memory_estimate import advice, check_memory
-from .training import PARENT_VARIABLE
 from .training_curve import CURVE_FILE, Epoch, curve_of, write_curve
 from .training_record import (
     FINISHED,
@@ -38,13 +35,12 @@ from .training_record import (
 )
 from .training_request import CONFIGURATION, WHOLE, TrainingRequest, splits_of
 
-LAST_RESORT_S = 2.0
 EPOCHS_FOR_PACE = 5
 
 
 def run_training(request: TrainingRequest, progress: Progress) -> None:
     """Fingerprint, plan, preprocess and train; writes nnU-Net's files, `training_curve.csv` and `training.json`."""
-    _end_with_parent()
+    end_with_parent()
     let_threads_sleep()
     _set_environment(request)
     started = time.time()
@@ -87,6 +83,7 @@ def _prepare(request: TrainingRequest, data_sha256: str, progress: Progress) -> 
     """Plans and preprocessed slices; trainings that start side by side take turns, and the first does it for all."""
     from .planning import prepare_dataset, write_resized_plans
 
+    imports_are_over()
     folder = request.preprocessed_folder
     progress("plan", 0, 1, "looking for preprocessed slices, or waiting for another training to make them")
     with locked_file(folder.parent / f".{request.dataset}.lock"):
@@ -275,21 +272,6 @@ def _seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started the training is gone, however that ended (POSIX)."""
-    parent = os.environ.get(PARENT_VARIABLE)
-    if parent and hasattr(os, "getppid") and sys.platform != "win32":
-        threading.Thread(target=_watch_parent, args=(int(parent),), daemon=True).start()
-
-
-def _watch_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(LAST_RESORT_S)
-    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def _end_workers() -> None:

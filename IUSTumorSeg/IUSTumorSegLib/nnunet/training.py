@@ -14,13 +14,13 @@ from typing import Any
 from ..errors import BadInput, Cancelled, Failed
 from ..jobs.child_process import Job, start_job
 from ..jobs.progress import Progress, silent
+from .end_with_parent import PARENT_VARIABLE
 from .raw_dataset import find_dataset
 from .trainer_search import SMALL_TRAINER
 from .training_curve import CURVE_FILE
 from .training_record import RECORD_FILE, read_record
 from .training_request import FULL_PLANS, SMALL_PLANS, WHOLE, TrainingRequest, check_begun, check_request
 
-PARENT_VARIABLE = "IUSTUMORSEG_TRAINING_PARENT"
 CANCEL_GRACE_S = 2.0
 POLL_S = 0.1
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"

@@ -1,0 +1,44 @@
+"""A training ends when the process that started it is gone, however that one ended (POSIX; nothing elsewhere)."""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+
+PARENT_VARIABLE = "IUSTUMORSEG_TRAINING_PARENT"
+# Together well below the 5 s within which nothing may be left, also where other work leaves little of the processor.
+LOOKED_FOR_S, LAST_RESORT_S = 0.25, 1.0
+# Of Linux's prctl.h.
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent() -> None:
+    """Watch the parent that the environment names: asked to end first, killed with all workers a second later.
+
+    Until `imports_are_over`, Linux kills this process at once: loading torch keeps a watching thread from running, for
+    seconds on a busy machine, and there is nothing to end politely yet.
+    """
+    parent = os.environ.get(PARENT_VARIABLE)
+    if parent and hasattr(os, "getppid") and sys.platform != "win32":
+        _killed_with_parent(signal.SIGKILL)
+        threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
+
+
+def imports_are_over() -> None:
+    """From here on there may be workers, which would outlive a process that is killed alone."""
+    _killed_with_parent(0)
+
+
+def _killed_with_parent(by: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOKED_FOR_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(LAST_RESORT_S)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
