@@ -22,6 +22,7 @@ from ..errors import Failed
 from .lean_predictor import LeanPredictor, predict_slice
 from .load_predictor import Means, load_predictor
 from .model_folder import find_model
+from .trainer_search import find_trainer
 
 STOCK = "nnU-Net"
 STOCK_MIRRORED = "nnU-Net, mirroring"
@@ -176,10 +177,14 @@ def _predictor(model: Path, method: str) -> tuple[LeanPredictor | None, Segment]
 
 def _stock_predictor(model: Path, mirroring: bool) -> Any:
     import torch
-    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+    from nnunetv2.inference import predict_from_raw_data
 
+    # Its own search imports every trainer there is, with packages that may be missing or not fit torch.
+    predict_from_raw_data.recursive_find_trainer_class_by_name = find_trainer
     fold, checkpoint = next(iter(find_model(model, [_fold(model)]).checkpoints.items()))
-    predictor = nnUNetPredictor(use_mirroring=mirroring, device=torch.device("cpu"), allow_tqdm=False)
+    predictor = predict_from_raw_data.nnUNetPredictor(
+        use_mirroring=mirroring, device=torch.device("cpu"), allow_tqdm=False
+    )
     predictor.initialize_from_trained_model_folder(str(model), [fold], checkpoint.name)
     return predictor
 
