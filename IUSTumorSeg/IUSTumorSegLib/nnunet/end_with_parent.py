@@ -9,7 +9,7 @@ import time
 
 PARENT_VARIABLE = "IUSTUMORSEG_TRAINING_PARENT"
 # Together well below the 5 s within which nothing may be left, also where other work leaves little of the processor.
-LOOKED_FOR_S, LAST_RESORT_S = 0.25, 1.0
+LOOKED_FOR_S, LAST_RESORT_S, VERY_LAST_RESORT_S = 0.25, 1.0, 1.5
 # Of Linux's prctl.h.
 PR_SET_PDEATHSIG = 1
 
@@ -27,8 +27,10 @@ def end_with_parent() -> None:
 
 
 def imports_are_over() -> None:
-    """From here on there may be workers, which would outlive a process that is killed alone."""
+    """From here on this process is asked first, and may start workers; Linux kills those with it."""
     _killed_with_parent(0)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: _killed_with_parent(signal.SIGKILL))
 
 
 def _killed_with_parent(by: int) -> None:
@@ -39,6 +41,8 @@ def _killed_with_parent(by: int) -> None:
 def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(LOOKED_FOR_S)
+    # While Python ends itself this thread does not run, but the system's timer does, and kills.
+    signal.setitimer(signal.ITIMER_REAL, VERY_LAST_RESORT_S)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(LAST_RESORT_S)
     os.killpg(os.getpgrp(), signal.SIGKILL)

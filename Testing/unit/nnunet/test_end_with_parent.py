@@ -36,9 +36,26 @@ print(os.getpid(), flush=True)
 time.sleep(60)
 """
 
+# What is left at the end of a Python process is taken down when its threads do not run any more.
+ENDING_SLOWLY = (
+    """
+import time
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(60)
+slow = Slow()
+"""
+    + TRAINING
+)
+# A worker that nobody ends.
+WITH_WORKER = TRAINING.replace("time.sleep(60)", "os.fork()\ntime.sleep(60)")
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in Linux's /proc")
-@pytest.mark.parametrize(("child", "said_at_the_end"), [(IMPORTING, ""), (TRAINING, "asked\n")])
+@pytest.mark.parametrize(
+    ("child", "said_at_the_end"),
+    [(IMPORTING, ""), (TRAINING, "asked\n"), (ENDING_SLOWLY, "asked\n"), (WITH_WORKER, "asked\n")],
+)
 def test_a_process_is_gone_soon_after_its_parent_was_killed(child, said_at_the_end):
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, child], stdout=subprocess.PIPE, text=True,
