@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from ..nnunet.predict_benchmark import PredictBenchmark, Speed
 
-SPEED = ("Predictor", "s a slice", "CPU s", "x nnU-Net", "x mirroring", "s from files", "x from files")
+SPEED = ("Predictor", "s a slice", "CPU s", "x nnU-Net", "x its default", "s from files", "x from files")
 AGREEMENT = ("Predictor", "Other pixels", "Dice", "Twice", "Load s", "Peak MB")
-MEANING = """- x nnU-Net: in process, both without mirroring. x mirroring: in process, to nnU-Net as it comes, which mirrors.
+MEANING = """- x nnU-Net: in process, both without mirroring. x its default: in process, to nnU-Net as it comes, which mirrors.
 - s, x from files: a whole process a slice, from its start to the last label's file, both without mirroring.
 - Other pixels, Dice: beside nnU-Net without mirroring. CPU s: of all threads, also of those that spin while waiting."""
 
