@@ -6,6 +6,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 PARENT_VARIABLE = "IUSTUMORSEG_TRAINING_PARENT"
 # Together well below the 5 s within which nothing may be left, also where other work leaves little of the processor.
@@ -15,22 +17,27 @@ PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent() -> None:
-    """Watch the parent that the environment names: asked to end first, killed with all workers a second later.
-
-    Until `imports_are_over`, Linux kills this process at once: loading torch keeps a watching thread from running, for
-    seconds on a busy machine, and there is nothing to end politely yet.
-    """
+    """Watch the parent that the environment names: asked to end first, killed with all workers a second later."""
     parent = os.environ.get(PARENT_VARIABLE)
     if parent and hasattr(os, "getppid") and sys.platform != "win32":
-        _killed_with_parent(signal.SIGKILL)
+        os.register_at_fork(after_in_child=lambda: _killed_with_parent(signal.SIGKILL))
         threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
 
 
-def imports_are_over() -> None:
-    """From here on this process is asked first, and may start workers; Linux kills those with it."""
-    _killed_with_parent(0)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: _killed_with_parent(signal.SIGKILL))
+@contextmanager
+def killed_at_once() -> Iterator[None]:
+    """Within this, Linux kills a process that watches its parent as soon as that is gone: for a time without workers.
+
+    Loading torch keeps the watching thread from running, for seconds on a busy machine, and leaves nothing half done.
+    """
+    watching = PARENT_VARIABLE in os.environ
+    if watching:
+        _killed_with_parent(signal.SIGKILL)
+    try:
+        yield
+    finally:
+        if watching:
+            _killed_with_parent(0)
 
 
 def _killed_with_parent(by: int) -> None:

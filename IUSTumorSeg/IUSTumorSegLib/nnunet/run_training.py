@@ -20,7 +20,7 @@ from ..jobs.threads import let_threads_sleep
 from ..study.disk import is_disk_full
 from ..study.file_lock import Busy, locked_file
 from ..study.run import duration
-from .end_with_parent import end_with_parent, imports_are_over
+from .end_with_parent import end_with_parent, killed_at_once
 from .memory_estimate import advice, check_memory
 from .training_curve import CURVE_FILE, Epoch, curve_of, write_curve
 from .training_record import (
@@ -49,7 +49,8 @@ def run_training(request: TrainingRequest, progress: Progress) -> None:
             data, former = _check_data(request, progress)
             _prepare(request, data["data_sha256"], progress)
             prepared = time.time()
-            trainer = _make_trainer(request)
+            with killed_at_once():
+                trainer = _make_trainer(request)
             _train(trainer, begun_record(request, data, trainer, former), request, prepared - started, progress)
     finally:
         _end_workers()
@@ -81,9 +82,9 @@ def _check_data(request: TrainingRequest, progress: Progress) -> tuple[dict[str,
 
 def _prepare(request: TrainingRequest, data_sha256: str, progress: Progress) -> None:
     """Plans and preprocessed slices; trainings that start side by side take turns, and the first does it for all."""
-    from .planning import prepare_dataset, write_resized_plans
+    with killed_at_once():
+        from .planning import prepare_dataset, write_resized_plans
 
-    imports_are_over()
     folder = request.preprocessed_folder
     progress("plan", 0, 1, "looking for preprocessed slices, or waiting for another training to make them")
     with locked_file(folder.parent / f".{request.dataset}.lock"):
@@ -156,6 +157,8 @@ def _make_trainer(request: TrainingRequest) -> Any:
         from nnunetv2.run.run_training import maybe_load_checkpoint
 
         maybe_load_checkpoint(trainer, continue_training=True, validation_only=False)
+    if not trainer.was_initialized:
+        trainer.initialize()
     return trainer
 
 

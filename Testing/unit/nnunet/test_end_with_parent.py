@@ -18,20 +18,22 @@ subprocess.Popen([sys.executable, "-c", sys.argv[1]], env=own, start_new_session
 # As the loading of a large library does, this keeps Python's lock, so that no thread of the process can run.
 IMPORTING = """
 import ctypes, os
-from IUSTumorSegLib.nnunet.end_with_parent import end_with_parent
+from IUSTumorSegLib.nnunet.end_with_parent import end_with_parent, killed_at_once
 end_with_parent()
-print(os.getpid(), flush=True)
-ctypes.PyDLL(None).sleep(60)
+with killed_at_once():
+    print(os.getpid(), flush=True)
+    ctypes.PyDLL(None).sleep(60)
 """
 TRAINING = """
 import os, signal, sys, time
-from IUSTumorSegLib.nnunet.end_with_parent import end_with_parent, imports_are_over
+from IUSTumorSegLib.nnunet.end_with_parent import end_with_parent, killed_at_once
 def asked(*_):
     print("asked", flush=True)
     sys.exit()
 signal.signal(signal.SIGTERM, asked)
 end_with_parent()
-imports_are_over()
+with killed_at_once():
+    pass
 print(os.getpid(), flush=True)
 time.sleep(60)
 """
