@@ -2,7 +2,8 @@
 
 1. 3 mm: all poses of a lattice over 24 mm and 18 degrees (`exhaustive`); the best distinct ones are kept.
 2. 2.5 mm: these climb along the derivatives of LC2, and the better third climbs on, three times over.
-3. 1.5 mm, where thin echoes count: the rivals that are left climb again.
+3. 1.5 mm, where thin echoes count: the rivals that are left climb again, beside those that looked best at 1.5 mm after
+   the first climb. Shadows and clutter draw the 2.5 mm level elsewhere long before they draw the thin echoes.
 4. 1.5 mm: the best two or three are polished without derivatives, and decided between.
 
 Finer voxels cost three times as much and end no nearer, in simulated pairs (0.25 mm) and on landmarks (1.8 mm): what
@@ -44,13 +45,15 @@ POINTS_A_PORTION = 200_000  # voxels scored at once: what stays in the cache of 
 class SearchSettings:
     """How widely to search.
 
-    `lattice_kept`: poses taken from the lattice; `climbers`: how many survive each round; `rivals` and `finalists`: how
-    many are compared at the finest level, and polished. `local` searches within some millimetres of the start only.
+    `lattice_kept`: poses taken from the lattice; `climbers`: how many survive each round; `rivals`, `promising` and
+    `finalists`: how many are compared at the finest level, join them for their looks there, and are polished. `local`
+    searches within some millimetres of the start only.
     """
 
     lattice_kept: int = 64
     climbers: tuple[int, ...] = (64, 24, 8)
     rivals: int = 6
+    promising: int = 6
     finalists: int = 3
     seed: int = 0
     device: str = "cpu"
@@ -164,14 +167,14 @@ def search(scene: Scene, settings: SearchSettings = SearchSettings(), progress: 
     with one_thread_each():
         starts = _near_start(settings) if settings.local else _lattice_best(scene, settings, preview)
         clock.lap("lattice")
-        climbed, agreeing = _climb(scene, starts, settings, preview)
+        climbed = _climb(scene, starts, settings, preview)
         clock.lap("climb")
-        rivals = _polish_rivals(scene, climbed, settings, preview)
+        rivals = _climb_finely(scene, climbed, settings, preview)
         clock.lap("rivals")
         poses, scores = _decide(scene, rivals, settings, preview)
         clock.lap("decide")
     return Found(
-        poses.cpu().numpy(), scores.cpu().numpy(), float(scene.lc2(FINE_MM, poses[:1])[0]), agreeing, clock.laps
+        poses.cpu().numpy(), scores.cpu().numpy(), float(scene.lc2(FINE_MM, poses[:1])[0]), climbed.agreeing, clock.laps
     )
 
 
@@ -226,15 +229,21 @@ def _scattered(count: int, units: float, settings: SearchSettings) -> "torch.Ten
     return offsets.to(settings.device)
 
 
-def _climb(
-    scene: Scene, poses: "torch.Tensor", settings: SearchSettings, progress: _Preview
-) -> "tuple[torch.Tensor, float]":
-    """Ascend in rounds with fewer and fewer poses; distinct ones (n, 7) with the score, best first.
-
-    Also says which share of the starts of the last round but one ended within 4 mm of the best.
+@dataclass(frozen=True)
+class _Climbed:
+    """`best` (n, 7): distinct poses with their score at the coarse level, best first; `promising` (m, 6) after the first
+    round by the fine level; `agreeing`: share of the starts of the last round but one that ended within 4 mm of the best.
     """
+
+    best: "torch.Tensor"
+    promising: "torch.Tensor"
+    agreeing: float
+
+
+def _climb(scene: Scene, poses: "torch.Tensor", settings: SearchSettings, progress: _Preview) -> _Climbed:
+    """Ascend in rounds with fewer and fewer poses."""
     first_steps, steps = (0.8, 0.5, 0.3), (6, 8, 10)
-    agreeing = 0.0
+    agreeing, promising = 0.0, poses[:0, :6]
     for number, keep in enumerate(settings.climbers):
         best = poses[0] if number else None  # the start comes first, whatever its score
         progress("refine", number, len(settings.climbers), f"Refining {min(keep, len(poses))} poses", best)
@@ -244,23 +253,35 @@ def _climb(
             apart = scene.space.distance_mm(climbed[:, :6], climbed[:1, :6])
             agreeing = float((apart < AGREEING_MM).float().mean())
         poses = climbed[distinct(climbed[:, :6], climbed[:, 6], scene.space.distance_mm, 1.0, len(climbed))]
-    return poses, agreeing
+        if number == 0:
+            promising = _promising(scene, poses[:, :6], settings)
+    return _Climbed(poses, promising, agreeing)
 
 
-def _polish_rivals(
-    scene: Scene, climbed: "torch.Tensor", settings: SearchSettings, progress: _Preview
-) -> "torch.Tensor":
+def _promising(scene: Scene, poses: "torch.Tensor", settings: SearchSettings) -> "torch.Tensor":
+    """Those of `poses` (n, 6) that score best at the fine level, distinct, best first."""
+    import torch
+
+    with torch.inference_mode():
+        scores = scene.objective(FINE_MM, spread=True)(poses)
+    return poses[distinct(poses, scores, scene.space.distance_mm, 2.5, settings.promising)].clone()
+
+
+def _climb_finely(scene: Scene, climbed: _Climbed, settings: SearchSettings, progress: _Preview) -> "torch.Tensor":
     """The rivals (n, 7) climbed at the fine level, best first; what they leave free starts around the best of them.
 
     Right registrations have few rivals, and a flat top on which a second start finds the better end.
     """
     import torch
 
-    chosen = climbed[distinct(climbed[:, :6], climbed[:, 6], scene.space.distance_mm, 2.5, settings.rivals)]
-    progress("refine", 1, 2, f"Comparing {len(chosen)} rival poses at {FINE_MM} mm", chosen[0])
-    around = chosen[:1, :6] + _scattered(max(settings.finalists - len(chosen), 0) + 1, 1.0, settings)[1:]
-    rivals = scene.ascend(FINE_MM, torch.cat([chosen[:, :6], around]), 16, 0.6)
-    return rivals[torch.argsort(rivals[:, 6], descending=True)]
+    apart = scene.space.distance_mm
+    rivals = climbed.best[distinct(climbed.best[:, :6], climbed.best[:, 6], apart, 2.5, settings.rivals)]
+    progress("refine", 1, 2, f"Comparing {len(rivals)} rival poses at {FINE_MM} mm", rivals[0])
+    begun = scene.ascend(FINE_MM, torch.cat([rivals[:, :6], climbed.promising]), 6, 0.6)
+    kept = begun[distinct(begun[:, :6], begun[:, 6], apart, 1.5, settings.finalists + 1)]
+    around = kept[:1, :6] + _scattered(max(settings.finalists - len(kept), 0) + 1, 1.0, settings)[1:]
+    ended = scene.ascend(FINE_MM, torch.cat([kept[:, :6], around]), 12, 0.5)
+    return ended[torch.argsort(ended[:, 6], descending=True)]
 
 
 def _decide(
