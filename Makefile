@@ -19,11 +19,11 @@ demo: setup
 
 setup: $(READY)
 
-# The library's tests take a process a core, each with one thread; the tests of one file stay together and share what they
-# set up. Slicer's views and Qt each have a process of their own.
-TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# The tests take a process a core, each with one thread; the tests of one file stay together and share what they set up.
+# Slicer's views and Qt do not share a process.
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 test: check
-	$(TEST) --numprocesses auto --dist loadfile Testing/unit
+	$(TEST) Testing/unit
 	$(TEST) Testing/scene
 	$(TEST) Testing/widgets
 

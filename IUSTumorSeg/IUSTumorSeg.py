@@ -18,13 +18,9 @@ from slicer.util import VTKObservationMixin
 from IUSTumorSegLib.errors import BadInput, Failed
 from IUSTumorSegLib.scene.cases import CaseNodes, reasons_not_ready
 from IUSTumorSegLib.scene.logic import IUSTumorSegSceneLogic
-from IUSTumorSegLib.widgets.comparison_panel import ComparisonPanel
-from IUSTumorSegLib.widgets.job_panel import JobPanel
 from IUSTumorSegLib.widgets.parameter_gui import connect_gui
-from IUSTumorSegLib.widgets.search_preview import SearchPreview
 from IUSTumorSegLib.widgets.tool_tips import enable_or_say_why
 from IUSTumorSegLib.widgets.torch_installation import offer_torch_installation, torch_is_installed
-from IUSTumorSegLib.widgets.verdict_panel import VerdictPanel
 
 if TYPE_CHECKING:
     from IUSTumorSegLib.scene.job_files import JobRequest
@@ -88,7 +84,12 @@ class IUSTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # Life cycle
 
     def setup(self) -> None:
-        from IUSTumorSegLib.widgets.review_panel import ReviewPanel  # not at start-up, when Slicer reads every module
+        # Not in the file: Slicer imports that at its start, whether the module is opened or not.
+        from IUSTumorSegLib.widgets.comparison_panel import ComparisonPanel
+        from IUSTumorSegLib.widgets.job_panel import JobPanel
+        from IUSTumorSegLib.widgets.review_panel import ReviewPanel
+        from IUSTumorSegLib.widgets.search_preview import SearchPreview
+        from IUSTumorSegLib.widgets.verdict_panel import VerdictPanel
 
         ScriptedLoadableModuleWidget.setup(self)
         self.uiWidget = slicer.util.loadUI(self.resourcePath("UI/IUSTumorSeg.ui"))

@@ -16,13 +16,9 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 from IUSTumorSegLib.scene.logic import IUSTumorSegSceneLogic
-from IUSTumorSegLib.widgets.case_table import CaseTable
 from IUSTumorSegLib.widgets.export_rules import case_reasons, dataset_reasons, folder_reasons
-from IUSTumorSegLib.widgets.job_panel import JobPanel
 from IUSTumorSegLib.widgets.parameter_gui import connect_gui
-from IUSTumorSegLib.widgets.prediction_panel import PredictionPanel
 from IUSTumorSegLib.widgets.tool_tips import enable_or_say_why
-from IUSTumorSegLib.widgets.training_panel import TrainingPanel
 
 TRAINERS = ["nnUNetTrainerWithESandDA5", "nnUNetTrainer", "nnUNetTrainerIUSSmall"]
 DEVICES = ["auto", "cpu", "cuda"]
@@ -98,6 +94,12 @@ class IUSTumorSegTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     # Life cycle
 
     def setup(self) -> None:
+        # Not in the file: Slicer imports that at its start, whether the module is opened or not.
+        from IUSTumorSegLib.widgets.case_table import CaseTable
+        from IUSTumorSegLib.widgets.job_panel import JobPanel
+        from IUSTumorSegLib.widgets.prediction_panel import PredictionPanel
+        from IUSTumorSegLib.widgets.training_panel import TrainingPanel
+
         ScriptedLoadableModuleWidget.setup(self)
         self.uiWidget = slicer.util.loadUI(self.resourcePath("UI/IUSTumorSegTraining.ui"))
         self.layout.addWidget(self.uiWidget)
