@@ -95,7 +95,8 @@ def _largest(mask: np.ndarray) -> np.ndarray:
     import SimpleITK as sitk
 
     parts = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
-    return np.asarray(sitk.GetArrayViewFromImage(sitk.RelabelComponent(parts, sortByObjectSize=True)) == 1)
+    by_size = sitk.RelabelComponent(parts, sortByObjectSize=True)  # has a name: a view does not keep its image alive
+    return np.asarray(sitk.GetArrayViewFromImage(by_size) == 1)
 
 
 def _radius(length_mm: float, spacing_mm: float) -> int:
