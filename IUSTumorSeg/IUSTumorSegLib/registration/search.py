@@ -278,9 +278,10 @@ def _climb_finely(scene: Scene, climbed: _Climbed, settings: SearchSettings, pro
     rivals = climbed.best[distinct(climbed.best[:, :6], climbed.best[:, 6], apart, 2.5, settings.rivals)]
     progress("refine", 1, 2, f"Comparing {len(rivals)} rival poses at {FINE_MM} mm", rivals[0])
     begun = scene.ascend(FINE_MM, torch.cat([rivals[:, :6], climbed.promising]), 6, 0.6)
-    kept = begun[distinct(begun[:, :6], begun[:, 6], apart, 1.5, settings.finalists + 1)]
+    begun = begun[distinct(begun[:, :6], begun[:, 6], apart, 1.5, len(begun))]
+    kept, left = begun[: settings.finalists + 1], begun[settings.finalists + 1 :]
     around = kept[:1, :6] + _scattered(max(settings.finalists - len(kept), 0) + 1, 1.0, settings)[1:]
-    ended = scene.ascend(FINE_MM, torch.cat([kept[:, :6], around]), 12, 0.5)
+    ended = torch.cat([scene.ascend(FINE_MM, torch.cat([kept[:, :6], around]), 12, 0.5), left])
     return ended[torch.argsort(ended[:, 6], descending=True)]
 
 

@@ -1,5 +1,7 @@
 """The search on a made pair whose truth is known; simulated patients are in the benchmark."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -9,6 +11,7 @@ from made_images import linear_mix, pose, structured_mri
 from IUSTumorSegLib.images.geometry import ijk_to_ras, resample_onto, set_ijk_to_ras
 from IUSTumorSegLib.registration.mattes import register_mattes
 from IUSTumorSegLib.registration.search import (
+    COARSE_MM,
     COARSEST_SCALE,
     FINE_MM,
     SearchSettings,
@@ -132,3 +135,14 @@ def test_voxels_grow_with_a_sector_larger_than_usual_up_to_a_bound(side_mm, scal
     mask = sitk.Image([side_mm // 3] * 3, sitk.sitkUInt8) + 1
     mask.SetSpacing([3.0] * 3)
     assert spacing_scale_of(mask) == pytest.approx(scale, rel=1e-6)
+
+
+def test_the_fine_level_finds_what_the_coarse_level_is_misled_about(pair):
+    mri, us = pair
+    initial = pose((4, 3, -5)) @ TRUTH
+    scene = prepare(us, [mri], initial)
+    elsewhere = resample_onto(linear_mix(mri), us, pose((14, -6, 0)) @ TRUTH)
+    decoy = prepare(sitk.Mask(elsewhere, sitk.Cast(us != 0, sitk.sitkUInt8)), [mri], initial)
+    misled = replace(scene, grids={**scene.grids, COARSE_MM: decoy.grids[COARSE_MM]})
+    found = scene.space.mri_to_us_ras(search(misled, QUICK).poses[0])
+    assert distance_mm(us, found, TRUTH) < 0.5
