@@ -46,7 +46,7 @@ def fingerprint_of_test(test: Sequence[ReferenceSlice]) -> str:
     for item in test:
         digest.update(f"{item.name}\n{item.patient}\n{item.fold}\n".encode())
         for path in (*item.files.images, item.files.label):
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+            digest.update(sha256_of(path).encode())
     return digest.hexdigest()
 
 

@@ -18,7 +18,7 @@ from ..images.geometry import grid_center_ras
 from ..images.volumes import read_volume
 from .benchmark_cases import mirrored
 from .disturbed_images import disturbance_of, disturbed_mri, disturbed_ultrasound
-from .engine import register_images
+from .engine import EngineResult, register_images
 from .landmarks import mean_landmark_error_mm, read_tag
 from .poses import PoseSpace
 
@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 
 RIGHT_MM = 2.0
 REAL_RIGHT_MM = 3.0  # mean landmark error; case 24's rigid floor is 0.83 mm and its landmarks are sparse
+WRONG_ANATOMY_MM = 20.0  # stands for an error where no pose is right
 CONTRASTS = ("FLAIR", "T1ce", "T2")
 # What a rigid pose cannot follow limits its error, so brain shifts must be as various as in patients: seven of these seeds
 # to fifty-three of the others spread them evenly over 0 to 4 mm.
 LARGER_SHIFTS_MM, SMALL_SHIFTS_MM, FIRST_OF_SMALL_SHIFTS = (0.5, 4.0), (0.0, 0.5), 7120
-STRENGTHS = (0.15, 0.3, 0.5)  # of disturbances: nearly all of them registered rightly, half of them, hardly any
+STRENGTHS = (0.15, 0.3, 0.5)  # of disturbances: most of them are registered rightly, half of them, and the smaller part
 
 
 def collect(seeds: range, out: Path, real: Path | None) -> None:
@@ -64,11 +65,11 @@ def _run_simulated(seed: int, kind: str) -> dict[str, Any]:
     if kind == "mirrored":
         mri = mirrored(mri)
     result = register_images(us, [mri], initial)
-    error = 20.0
+    error = WRONG_ANATOMY_MM
     if kind == "own":
         space = result.scene.space
         error = _apart(space, result.mri_to_us_ras, case.true_mri_to_us_ras)
-    return {"right": error < RIGHT_MM, "error_mm": error, "kind": kind, "features": result.judgement.features}
+    return _outcome(kind, error, result)
 
 
 def _run_disturbed(seed: int, number: int) -> dict[str, Any]:
@@ -77,9 +78,7 @@ def _run_disturbed(seed: int, number: int) -> dict[str, Any]:
     us, mri = _disturbed(case.us, case.mris[CONTRASTS[seed % 3]], STRENGTHS[number], rng)
     result = register_images(us, [mri], np.eye(4))
     error = _apart(result.scene.space, result.mri_to_us_ras, case.true_mri_to_us_ras)
-    return {
-        "right": error < RIGHT_MM, "error_mm": error, "kind": "disturbed", "features": result.judgement.features,
-    }  # fmt: skip
+    return _outcome("disturbed", error, result)
 
 
 def _disturbed(
@@ -136,7 +135,7 @@ def _run_case24(folder: Path, number: int, strength: float = 0.0) -> dict[str, A
     step = np.concatenate([direction[:3] * 4.0, direction[3:] / np.linalg.norm(direction[3:]) * rng.uniform(2, 16)])
     result = register_images(us, [mri], space.mri_to_us_ras(step))
     error = mean_landmark_error_mm(landmarks, result.mri_to_us_ras)
-    return {"right": error < REAL_RIGHT_MM, "error_mm": error, "kind": "real", "features": result.judgement.features}
+    return _outcome("real", error, result, REAL_RIGHT_MM)
 
 
 def _run_wrong_real(folder: Path, path: Path) -> dict[str, Any]:
@@ -144,4 +143,8 @@ def _run_wrong_real(folder: Path, path: Path) -> dict[str, Any]:
     initial = np.eye(4)
     initial[:3, 3] = grid_center_ras(us) - grid_center_ras(mri)
     result = register_images(us, [mri], initial)
-    return {"right": False, "error_mm": 20.0, "kind": "real-other", "features": result.judgement.features}
+    return _outcome("real-other", WRONG_ANATOMY_MM, result)
+
+
+def _outcome(kind: str, error_mm: float, result: EngineResult, right_mm: float = RIGHT_MM) -> dict[str, Any]:
+    return {"right": error_mm < right_mm, "error_mm": error_mm, "kind": kind, "features": result.judgement.features}
