@@ -13,6 +13,7 @@ from .picture_parts import (
     MARGIN_PX,
     PANEL_PX,
     PAPER,
+    PNG_LEVEL,
     QUIET,
     SPACING_MM,
     fitted_panel,
@@ -51,7 +52,7 @@ def write_comparison(
         rows.append(list(map(_panel, echo, moved, label_on_planes(planes, tumor, matrix))))
     picture = _sheet(rows, registration)
     with atomic_path(path) as partial:
-        picture.save(partial, format="PNG")
+        picture.save(partial, format="PNG", compress_level=PNG_LEVEL)
 
 
 def _panel(us: np.ndarray, mri: np.ndarray, label: np.ndarray | None) -> np.ndarray:

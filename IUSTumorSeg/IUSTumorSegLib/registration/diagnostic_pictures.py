@@ -21,6 +21,7 @@ from .picture_parts import (
     MARGIN_PX,
     PANEL_PX,
     PAPER,
+    PNG_LEVEL,
     QUIET,
     fitted_panel,
     font_of,
@@ -88,7 +89,7 @@ def write_diagnostics(
     caption = AGREEMENT_CAPTION if tumor is None else f"{AGREEMENT_CAPTION}. Outline: the tumour's label"
     sheet = _sheet(coarse, fine, _candidates(scene, poses, scores), panels, caption)
     with atomic_path(path) as partial:
-        sheet.save(partial, format="PNG")
+        sheet.save(partial, format="PNG", compress_level=PNG_LEVEL)
 
 
 def score_profiles(scene: Scene, pose: np.ndarray, spacing_mm: float, steps: tuple[float, ...]) -> Profiles:

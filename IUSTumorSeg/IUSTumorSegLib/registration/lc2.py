@@ -183,12 +183,14 @@ def box_matrix(voxels: int, stride: int, device: str) -> "torch.Tensor":
 
 
 def box_sums(dense: "torch.Tensor", boxes: "tuple[torch.Tensor, ...]") -> "torch.Tensor":
-    """Sums over patches of volumes (n, nz, ny, nx), one axis after the other; gives (n, pz, py, px)."""
+    """Sums over patches of volumes (n, nz, ny, nx), one axis after the other; gives (n, pz, py, px).
+
+    Whole planes are summed first: those products are long, and what is left for the short ones is half as much.
+    """
     z, y, x = boxes
-    along_x = dense @ x
-    along_y = y.T @ along_x
-    nz, py, px = along_y.shape[-3:]
-    return (z.T @ along_y.reshape(-1, nz, py * px)).reshape(-1, z.shape[1], py, px)
+    n, nz, ny, nx = dense.shape
+    along_z = (z.T @ dense.reshape(n, nz, ny * nx)).reshape(n, z.shape[1], ny, nx)
+    return y.T @ along_z @ x
 
 
 def _centers(level: UltrasoundLevel, boxes: tuple, patches: "torch.Tensor", stride: int) -> np.ndarray:

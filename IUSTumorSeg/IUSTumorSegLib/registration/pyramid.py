@@ -15,6 +15,7 @@ MRI_SPACING_MM = 1.0
 LAPLACIAN_SIGMA_MM = 1.0
 ECHO_SPACING_MM = 1.0
 ECHO_RADIUS_MM = 2.0  # half the width of the broadest echo of a sulcus
+SCALE_SAMPLES = 200_000  # voxels that an MRI's scale is taken from
 CROP_MARGIN_MM = 32.0  # the search reaches 25 mm, and gradients and patches need a little more
 
 
@@ -126,10 +127,11 @@ def isotropic_grid(mask: "sitk.Image", spacing_mm: float) -> "sitk.Image":
     """An empty image of `spacing_mm` over the box that holds `mask`."""
     import SimpleITK as sitk
 
-    statistics = sitk.LabelShapeStatisticsImageFilter()
-    statistics.Execute(mask)
-    box = np.array(statistics.GetBoundingBox(1))
-    return _empty_grid(mask, box[:3], box[3:], spacing_mm)
+    inside = sitk.GetArrayViewFromImage(mask)
+    planes = np.any(inside, axis=0), np.any(inside, axis=2)  # (j, i) and (k, j)
+    along = np.any(planes[0], axis=0), np.any(planes[0], axis=1), np.any(planes[1], axis=1)
+    ends = np.array([np.flatnonzero(some)[[0, -1]] for some in along])
+    return _empty_grid(mask, ends[:, 0], ends[:, 1] - ends[:, 0] + 1, spacing_mm)
 
 
 def _empty_grid(image: "sitk.Image", start: np.ndarray, size: np.ndarray, spacing_mm: float) -> "sitk.Image":
@@ -187,9 +189,10 @@ def _scaled_image(image: "sitk.Image") -> np.ndarray:
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
-    values = values - np.median(values)
-    scale = np.percentile(np.abs(values), 99)
-    return (values / max(scale, 1e-12)).astype(np.float32)
+    some = values.ravel()[:: max(1, values.size // SCALE_SAMPLES)]
+    middle = np.median(some)
+    scale = np.percentile(np.abs(some - middle), 99)
+    return ((values - middle) / max(scale, 1e-12)).astype(np.float32)
 
 
 def _standardised(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The command `register`: from an MRI and an ultrasound on disk to a registration with its verdict and its picture."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,9 +87,11 @@ def register_files(
         raise BadInput(
             "the method lc2 and a tumour label for the border check", found, "give --mri-tumor or leave --border"
         )
-    device = _device(device) if method == "lc2" else "cpu"  # mutual information runs without PyTorch
     progress("read", 0, 1, "Reading the images")
-    inputs = _read(mri, us, mri_tumor, landmarks, initial)
+    with ThreadPoolExecutor(1) as aside:  # PyTorch takes longer to load than the images
+        chosen = aside.submit(_device, device, method)
+        inputs = _read(mri, us, mri_tumor, landmarks, initial)
+        device = chosen.result()
     result = _run(inputs, method, SearchSettings(seed=seed, device=device, local=local), dof, progress)
     progress("write", 0, 1, "Writing the result and its picture")
     registration = Registration(
@@ -118,12 +121,16 @@ def register_files(
 
 def _write_pictures(registration: Registration, engine: "EngineResult | None", inputs: _Inputs, out: Path) -> None:
     us, sector = (engine.scene.us, engine.scene.mask) if engine else without_interpolation(inputs.us)
-    write_comparison(us, sector, inputs.mris[0], inputs.tumor, registration, out / COMPARISON_FILE)
-    if engine is not None:
-        from .diagnostic_pictures import DIAGNOSTICS_FILE, write_diagnostics
+    with ThreadPoolExecutor(1) as aside:
+        drawn = aside.submit(
+            write_comparison, us, sector, inputs.mris[0], inputs.tumor, registration, out / COMPARISON_FILE
+        )
+        if engine is not None:
+            from .diagnostic_pictures import DIAGNOSTICS_FILE, write_diagnostics
 
-        found = engine.found
-        write_diagnostics(engine.scene, found.poses, found.scores, us, out / DIAGNOSTICS_FILE, inputs.tumor)
+            found = engine.found
+            write_diagnostics(engine.scene, found.poses, found.scores, us, out / DIAGNOSTICS_FILE, inputs.tumor)
+        drawn.result()
 
 
 def _write_border_check(registration: Registration, engine: "EngineResult | None", inputs: _Inputs, out: Path) -> None:
@@ -146,7 +153,9 @@ def _check_choices(method: str, device: str, dof: str) -> None:
         raise BadInput("the method lc2 for --dof affine", f"'{method}'", "leave --dof or --method out")
 
 
-def _device(wanted: str) -> str:
+def _device(wanted: str, method: str) -> str:
+    if method != "lc2":
+        return "cpu"  # mutual information runs without PyTorch
     import torch
 
     available = torch.cuda.is_available()

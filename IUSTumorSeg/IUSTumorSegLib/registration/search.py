@@ -14,6 +14,7 @@ Every score is LC2 less the prior on the distance from the start. Nothing is ran
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 LATTICE_MM, COARSE_MM, FINE_MM = 3.0, 2.5, 1.5
 SMOOTHING_MM = 0.7
 AGREEING_MM = 4.0
+SAME_TOP_MM = 3.0  # so near a rival, a promising pose climbs where the rival did
 LOCAL_UNITS = 2.0  # of a pose: 2 mm, 4 degrees
 FEATURE_SHARES = {COARSE_MM: (1.0,), FINE_MM: (1.0, 1.0)}  # of all echoes, and of thin echoes
 USUAL_VOLUME_ML, COARSEST_SCALE = 100.0, 1.35  # RESECT's sectors hold 45 to 121 ml
@@ -140,14 +142,17 @@ def prepare(
     from ..images.geometry import transform_points
 
     around = transform_points(np.linalg.inv(initial_mri_to_us_ras), points)
-    with_thin = mri_channels(mris, SMOOTHING_MM, around, thin_structures=True).to(device)
-    plain = with_thin.first(len(mris) + 1)
-    echoes = thin_echoes_of(us, mask)
     scale = spacing_scale_of(mask)
-    grids = {
-        mm: patch_grid(ultrasound_level(us, mask, scale * mm, echoes if len(shares) > 1 else None), 2, device, shares)
-        for mm, shares in FEATURE_SHARES.items()
-    }
+    with ThreadPoolExecutor(1) as aside:  # SimpleITK computes outside of Python's lock
+        channels = aside.submit(mri_channels, mris, SMOOTHING_MM, around, thin_structures=True)
+        echoes = thin_echoes_of(us, mask)
+        levels = {
+            mm: ultrasound_level(us, mask, scale * mm, echoes if len(shares) > 1 else None)
+            for mm, shares in FEATURE_SHARES.items()
+        }
+        with_thin = channels.result().to(device)
+    grids = {mm: patch_grid(level, 2, device, FEATURE_SHARES[mm]) for mm, level in levels.items()}
+    plain = with_thin.first(len(mris) + 1)
     return Scene(space, plain, with_thin, grids, us, mask, scale)
 
 
@@ -277,12 +282,21 @@ def _climb_finely(scene: Scene, climbed: _Climbed, settings: SearchSettings, pro
     apart = scene.space.distance_mm
     rivals = climbed.best[distinct(climbed.best[:, :6], climbed.best[:, 6], apart, 2.5, settings.rivals)]
     progress("refine", 1, 2, f"Comparing {len(rivals)} rival poses at {FINE_MM} mm", rivals[0])
-    begun = scene.ascend(FINE_MM, torch.cat([rivals[:, :6], climbed.promising]), 6, 0.6)
+    elsewhere = climbed.promising[_farther(scene.space, climbed.promising, rivals[:, :6], SAME_TOP_MM)]
+    begun = scene.ascend(FINE_MM, torch.cat([rivals[:, :6], elsewhere]), 6, 0.6)
     begun = begun[distinct(begun[:, :6], begun[:, 6], apart, 1.5, len(begun))]
     kept, left = begun[: settings.finalists + 1], begun[settings.finalists + 1 :]
     around = kept[:1, :6] + _scattered(max(settings.finalists - len(kept), 0) + 1, 1.0, settings)[1:]
     ended = torch.cat([scene.ascend(FINE_MM, torch.cat([kept[:, :6], around]), 12, 0.5), left])
     return ended[torch.argsort(ended[:, 6], descending=True)]
+
+
+def _farther(space: PoseSpace, poses: "torch.Tensor", others: "torch.Tensor", mm: float) -> "torch.Tensor":
+    """Which (n,) of `poses` (n, 6) lie more than `mm` from all of `others` (m, 6)."""
+    import torch
+
+    apart = [space.distance_mm(poses, other[None]) for other in others]
+    return torch.stack(apart).amin(0) > mm
 
 
 def _decide(
