@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +15,7 @@ from typing import Any
 from ..atomic_files import write_json_atomic
 from ..errors import Failed
 from ..jobs.progress import Progress, silent
+from ..jobs.worker_processes import worker_processes
 from ..study.disk import told_if_not_written
 from .packed_dataset import has_pack, is_packed, pack_path, write_pack, write_table
 from .raw_dataset import SliceFiles
@@ -107,11 +106,8 @@ def _write_packs(
     if processes == 1:
         yield from map(write, portions)
         return
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
-    try:
+    with worker_processes(processes) as pool:
         yield from pool.map(write, portions)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _write_portion(plans: Mapping[str, Any], description: Mapping[str, Any], portion: _Portion) -> int:

@@ -91,7 +91,7 @@ def wrong_pair(
     mirror = wrong_pair_kind(number) == MIRRORED
     scanned = case if mirror else cases[(number + 1 + number // len(cases)) % len(cases)]
     mris = _mris(_simulated(case, contrasts), contrasts)
-    theirs = _simulated(scanned, ())
+    theirs = _simulated(scanned, contrasts if mirror else ())
     initial = _start(scanned, theirs, distance_mm) @ theirs.true_mri_to_us_ras
     return scanned, Pair(theirs.us, [mirrored(mri) for mri in mris] if mirror else mris, initial, None)
 

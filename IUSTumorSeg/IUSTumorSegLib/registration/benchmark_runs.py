@@ -3,16 +3,15 @@
 import ast
 import hashlib
 import json
-import multiprocessing
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from ..jobs.progress import Progress
+from ..jobs.worker_processes import worker_processes
 from .benchmark_cases import CASES_FILE, Pair, load_cases, right_pair, wrong_pair
 from .benchmark_summary import Run
 
@@ -97,8 +96,7 @@ def _made(jobs: list[Job], code: str, workers: int) -> Iterator[Run]:
         for group in patients:
             yield from (_measured(job, code) for job in group)
         return
-    # Fresh processes: PyTorch's threads do not survive a fork.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with worker_processes(workers) as pool:
         for runs in pool.map(_all_measured, patients, [code] * len(patients)):
             yield from runs
 

@@ -22,6 +22,7 @@ FEATURES = ("lc2_z", "thin_lc2_z", "mind_z", "log_bootstrap", "informative_share
 RIDGE = 0.01  # per case: keeps weights finite where right and wrong are separable
 ERROR_FEATURE = "log_bootstrap"  # the one sign that errors of right registrations follow; more overfit few patients
 ACCEPT_ABOVE, REJECT_BELOW = 0.8, 0.2
+TOLERANCE_CONFIDENCE = 0.9  # in an interval that holds nine in ten of new patients, with so few to fit it on
 
 
 def fit(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def _logistic(rows: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _line_by_patient(x: np.ndarray, y: np.ndarray, patients: list[str]) -> tuple[float, float, float]:
-    """Constant and slope of y over x, and how far patients left out of the fit lie from it (root-mean-square).
+    """Constant and slope of y over x, and the deviation of new patients from it (`tolerant`, of those left out).
 
     A patient with several runs counts once, by their mean.
     """
@@ -84,7 +85,18 @@ def _line_by_patient(x: np.ndarray, y: np.ndarray, patients: list[str]) -> tuple
     for number, (here, value) in enumerate(means):
         others = np.delete(means, number, axis=0)
         left_out.append(value - np.polyval(np.polyfit(others[:, 0], others[:, 1], 1), here))
-    return float(constant), float(slope), float(np.sqrt(np.square(left_out).mean()))
+    return float(constant), float(slope), tolerant(np.array(left_out))
+
+
+def tolerant(residuals: np.ndarray) -> float:
+    """The deviation of what `residuals` (n,) about 0 are a sample of, at the upper end of what they leave possible.
+
+    An interval from their own deviation holds less than it says in every second sample. This is the one-sided
+    confidence limit that the chi-squared law of sums of n squares gives (Hahn & Meeker, Statistical Intervals, 1991).
+    """
+    from scipy.stats import chi2
+
+    return float(np.sqrt(np.square(residuals).sum() / chi2.ppf(1 - TOLERANCE_CONFIDENCE, len(residuals))))
 
 
 def _patient_of(run: dict[str, Any]) -> str:

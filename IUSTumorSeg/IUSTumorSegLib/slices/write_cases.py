@@ -1,15 +1,14 @@
 """Cut each case and write its slices into a data set's folder, several cases at a time."""
 
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BadInput
+from ..jobs.worker_processes import worker_processes
 from ..nnunet.raw_dataset import write_pair
 from ..study.disk import told_if_not_written
 from .case_table import CaseForExport
@@ -51,11 +50,8 @@ def write_cases(
     if count == 1:
         yield from map(write, cases)
         return
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
-    try:
+    with worker_processes(count) as pool:
         yield from pool.map(write, cases)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def write_case(case: NumberedCase, folder: Path, selection: SliceSelection, ending: str) -> WrittenCase:

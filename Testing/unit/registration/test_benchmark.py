@@ -218,7 +218,7 @@ def test_workers_give_the_runs_that_one_process_gives(monkeypatch, tmp_path):
     """In threads here, because what is patched does not reach other processes."""
     from concurrent.futures import ThreadPoolExecutor
 
-    monkeypatch.setattr(benchmark_runs, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n))
+    monkeypatch.setattr(benchmark_runs, "worker_processes", ThreadPoolExecutor)
     monkeypatch.setattr(benchmark_runs, "_measured", lambda job, code: Run(job.key(code), 1.0, 10.0, None, 1.0, 1.0))
     alone = run_missing(JOBS, "code", tmp_path / "a.jsonl", 1, lambda *a: None)
     assert run_missing(JOBS, "code", tmp_path / "b.jsonl", 3, lambda *a: None) == alone

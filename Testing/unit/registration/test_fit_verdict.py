@@ -54,6 +54,17 @@ def test_the_interval_holds_nine_in_ten_errors_of_runs_it_never_saw(model):
     assert 0.86 < np.mean(held) < 0.94
 
 
+def test_intervals_fitted_on_few_patients_seldom_hold_less_than_they_say():
+    holds = []
+    for seed in range(60):
+        few = model_from(fit(made_runs(40, 100 + seed)))
+        runs = [run for run in made_runs(400, 1000 + seed) if run["right"]]
+        intervals = [error_of(run["features"], 1.0, few)[1] for run in runs]
+        within = [low <= run["error_mm"] <= high for (low, high), run in zip(intervals, runs, strict=True)]
+        holds.append(np.mean(within) >= 0.88)  # 0.9 less what 200 runs leave open
+    assert np.mean(holds) > 0.85
+
+
 def test_the_expected_error_follows_the_law_that_made_it(model):
     runs = [run for run in made_runs(200, 2) if run["right"]]
     expected = [error_of(run["features"], 1.0, model)[0] for run in runs]
