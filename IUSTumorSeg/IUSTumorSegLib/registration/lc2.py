@@ -64,7 +64,7 @@ class PatchGrid:
         """Sums over each patch's voxels of `values` (..., m); gives (..., p)."""
         nz, ny, nx = (len(b) for b in self.boxes)
         dense = values.new_zeros(*values.shape[:-1], nz * ny * nx)
-        dense = dense.index_copy(-1, self.voxels, values).reshape(-1, nz, ny, nx)
+        dense = dense.index_copy_(-1, self.voxels, values).reshape(-1, nz, ny, nx)
         return box_sums(dense, self.boxes).reshape(*values.shape[:-1], -1).index_select(-1, self.patches)
 
 

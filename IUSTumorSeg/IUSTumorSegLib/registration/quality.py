@@ -98,7 +98,7 @@ def _dense(grid: PatchGrid, values: "torch.Tensor") -> "torch.Tensor":
     """Values (n, m) of the voxels inside the mask as volumes (n, z, y, x), zero outside."""
     shape = [len(b) for b in grid.boxes]
     dense = values.new_zeros(len(values), shape[0] * shape[1] * shape[2])
-    return dense.index_copy(1, grid.voxels, values).reshape(-1, *shape)
+    return dense.index_copy_(1, grid.voxels, values).reshape(-1, *shape)
 
 
 def _patches(scene: Scene, pose: "torch.Tensor") -> dict[str, float]:

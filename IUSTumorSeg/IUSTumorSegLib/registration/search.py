@@ -41,6 +41,7 @@ LOCAL_UNITS = 2.0  # of a pose: 2 mm, 4 degrees
 FEATURE_SHARES = {COARSE_MM: (1.0,), FINE_MM: (1.0, 1.0)}  # of all echoes, and of thin echoes
 USUAL_VOLUME_ML, COARSEST_SCALE = 100.0, 1.35  # RESECT's sectors hold 45 to 121 ml
 POINTS_A_PORTION = 200_000  # voxels scored at once: what stays in the cache of one core
+MOST_IN_A_PORTION = 16  # poses that climb together; fewer cost more each
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Scene:
         import torch
 
         objective = self.objective(spacing_mm)
-        portion = max(1, -(-len(poses) // (4 * core_count())))
+        portion = max(1, min(MOST_IN_A_PORTION, -(-len(poses) // core_count())))
         climbed = map_on_cores(
             lambda part: ascend(objective, part, steps, first_step, first_step / 4),
             poses.split(portion),
