@@ -38,8 +38,8 @@ class UltrasoundLevel:
 class MriChannels:
     """Channels that explain the ultrasound, each scaled to its 99th percentile: `values` (c, nz, ny, nx).
 
-    The intensity m of each contrast, then one gradient magnitude |grad m| for all, then with thin structures the Laplacian
-    of each contrast.
+    The intensity m of each contrast, then one gradient magnitude |grad m| for all, then with thin structures one Laplacian
+    for all.
     """
 
     values: "torch.Tensor"
@@ -97,10 +97,10 @@ def mri_channels(
     """Channels of one or several MRI contrasts in one frame of reference, on the grid of the first at about 1 mm.
 
     `smoothing_mm` is the Gaussian's sigma for intensity and gradient. `around` (n, 3), RAS mm in the MRI's world, limits
-    the volume to these points' surroundings. `thin_structures` adds the Laplacian of each contrast: it is strongest in
-    the middle of a sulcus, where the echo is, while the gradient is strongest on both its sides. An echo says that there
-    is a border and not in which contrast, so the contrasts share one gradient: the root of their squares' sum. One each
-    would cost twice the time.
+    the volume to these points' surroundings. `thin_structures` adds the Laplacian: it is strongest in the
+    middle of a sulcus, where the echo is, while the gradient is strongest on both its sides. An echo says that there is
+    a border and not in which contrast, so the contrasts share one gradient, the root of their squares' sum, and one
+    Laplacian. One each would cost twice the time.
     """
     import SimpleITK as sitk
     import torch
@@ -109,8 +109,9 @@ def mri_channels(
     images = [_antialiased(mri, grid) for mri in mris]
     smooth = [sitk.SmoothingRecursiveGaussian(i, smoothing_mm) if smoothing_mm > 0 else i for i in images]
     gradients = [sitk.GradientMagnitudeRecursiveGaussian(i, max(smoothing_mm, 0.7)) for i in images]
-    thin = [sitk.LaplacianRecursiveGaussian(i, LAPLACIAN_SIGMA_MM) for i in images if thin_structures]
-    channels = [_scaled_image(i) for i in smooth] + [_joint(gradients)] + [_scaled_image(i) for i in thin]
+    channels = [*map(_scaled_image, smooth), _joint(gradients)] + (
+        [_joint_laplacian(images)] if thin_structures else []
+    )
     return MriChannels(torch.from_numpy(np.stack(channels)), np.linalg.inv(ijk_to_ras(grid)))
 
 
@@ -180,6 +181,16 @@ def _joint(gradients: "list[sitk.Image]") -> np.ndarray:
     if len(scaled) == 1:
         return scaled[0]
     return _scaled(np.sqrt(sum((values - values.min()) ** 2 for values in scaled)))
+
+
+def _joint_laplacian(images: "list[sitk.Image]") -> np.ndarray:
+    """The contrasts' Laplacians, each with the sign by which it agrees with the first: a sulcus is dark in T1, not in T2."""
+    import SimpleITK as sitk
+
+    first, *others = (_scaled_image(sitk.LaplacianRecursiveGaussian(i, LAPLACIAN_SIGMA_MM)) for i in images)
+    if not others:
+        return first
+    return _scaled(first + sum(np.sign(np.vdot(first, other)) * other for other in others))
 
 
 def _scaled_image(image: "sitk.Image") -> np.ndarray:
