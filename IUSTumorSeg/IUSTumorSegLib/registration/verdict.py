@@ -19,6 +19,7 @@ from .registration import ACCEPT, REJECT, REVIEW, Judgement
 MODEL_FILE = Path(__file__).with_name("verdict_model.json")
 INTERVAL = 0.9
 POOR_OVERLAP, CLOSE_RIVAL, FAR_FROM_START_MM = 0.4, 0.01, 20.0
+EDGE_OF_SEARCH_MM = 23.0  # the search reaches 24 mm: an optimum out there may be the slope of one that lies beyond
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,8 @@ def _solve(rising: Any, target: float) -> float:
 def _verdict(probability: float, features: Mapping[str, float], model: VerdictModel) -> str:
     if probability < model.reject_below:
         return REJECT
-    clear = probability >= model.accept_above and features["overlap"] >= POOR_OVERLAP
-    return ACCEPT if clear else REVIEW
+    seen = features["overlap"] >= POOR_OVERLAP and features["distance_from_start_mm"] <= EDGE_OF_SEARCH_MM
+    return ACCEPT if seen and probability >= model.accept_above else REVIEW
 
 
 def _reasons(f: Mapping[str, float], verdict: str, probability: float, model: VerdictModel) -> list[str]:
@@ -179,7 +180,9 @@ def _doubts(f: Mapping[str, float], model: VerdictModel) -> list[str]:
         doubts.append(f"Only {100 * f['overlap']:.0f} % of the ultrasound lies inside the MRI.")
     if f["agreeing_starts"] < model.typical["agreeing_starts"]:
         doubts.append(f"Only {100 * f['agreeing_starts']:.0f} % of the best starts ended near this pose.")
-    if f["distance_from_start_mm"] > FAR_FROM_START_MM:
+    if f["distance_from_start_mm"] > EDGE_OF_SEARCH_MM:
+        doubts.append(f"It lies {f['distance_from_start_mm']:.0f} mm from the start, at the edge of what was searched.")
+    elif f["distance_from_start_mm"] > FAR_FROM_START_MM:
         doubts.append(
             f"It lies {f['distance_from_start_mm']:.0f} mm from the start, farther than navigation usually errs."
         )

@@ -100,3 +100,15 @@ def test_signs_between_right_and_wrong_ask_for_a_person(model):
     features = made_runs(1, 5)[0]["features"] | {"lc2_z": 4.5, "thin_lc2_z": 4.5, "mind_z": 1.5, "agreeing_starts": 0.5}
     judgement = judge(features, model)
     assert judgement.verdict == "review" and judgement.reasons
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "sentence"),
+    [({"distance_from_start_mm": 24.6}, "25 mm from the start, at the edge"), ({"overlap": 0.31}, "Only 31 %")],
+)
+def test_what_was_hardly_seen_is_never_accepted(model, doubtful, sentence):
+    features = made_runs(1, 5)[0]["features"]
+    assert judge(features, model).verdict == "accept"
+    judgement = judge(features | doubtful, model)
+    assert judgement.verdict == "review"
+    assert any(sentence in reason for reason in judgement.reasons)
