@@ -98,7 +98,8 @@ class Scene:
         """`score` of poses (n, 6), in portions that fit the processor's cache at that level; `spread` over the cores."""
         import torch
 
-        parts = poses.split(max(1, int(POINTS_A_PORTION / len(self.grids[spacing_mm].points_ras))))
+        most = int(POINTS_A_PORTION / len(self.grids[spacing_mm].points_ras))
+        parts = poses.split(_portion(poses, most))
         return torch.cat(list(map_on_cores(score, parts, poses.device.type) if spread else map(score, parts)))
 
     def channels(self, spacing_mm: float) -> MriChannels:
@@ -110,13 +111,18 @@ class Scene:
         import torch
 
         objective = self.objective(spacing_mm)
-        portion = max(1, min(MOST_IN_A_PORTION, -(-len(poses) // core_count())))
+        portion = _portion(poses, min(MOST_IN_A_PORTION, -(-len(poses) // core_count())))
         climbed = map_on_cores(
             lambda part: ascend(objective, part, steps, first_step, first_step / 4),
             poses.split(portion),
             poses.device.type,
         )
         return torch.cat(list(climbed))
+
+
+def _portion(poses: "torch.Tensor", most: int) -> int:
+    """How many of `poses` to score at once: `most`, and all of them on a GPU, which gains from large batches."""
+    return max(1, most if poses.device.type == "cpu" else len(poses))
 
 
 @dataclass(frozen=True)
