@@ -165,15 +165,15 @@ def _antialiased(image: "sitk.Image", grid: "sitk.Image") -> "sitk.Image":
 
 
 def _mri_grid(mri: "sitk.Image", around: np.ndarray | None) -> "sitk.Image":
-    size = np.array(mri.GetSize())
-    start = np.zeros(3, dtype=int)
-    if around is not None:
-        ijk = transform_points(np.linalg.inv(ijk_to_ras(mri)), around)
-        margin = CROP_MARGIN_MM / np.array(mri.GetSpacing())
-        low = np.clip(np.floor(ijk.min(axis=0) - margin), 0, size - 2).astype(int)
-        high = np.clip(np.ceil(ijk.max(axis=0) + margin) + 1, low + 2, size).astype(int)
-        start, size = low, high - low
-    return _empty_grid(mri, start, size, MRI_SPACING_MM)
+    """The MRI's grid at about 1 mm, or the part of it around these points: its places do not depend on the points."""
+    whole = _empty_grid(mri, np.zeros(3), np.array(mri.GetSize()), MRI_SPACING_MM)
+    if around is None:
+        return whole
+    size, margin = np.array(whole.GetSize()), CROP_MARGIN_MM / MRI_SPACING_MM
+    ijk = transform_points(np.linalg.inv(ijk_to_ras(whole)), around)
+    low = np.clip(np.floor(ijk.min(axis=0) - margin), 0, np.maximum(size - 2, 0)).astype(int)
+    high = np.clip(np.ceil(ijk.max(axis=0) + margin) + 1, np.minimum(low + 2, size), size).astype(int)
+    return whole[tuple(slice(int(first), int(last)) for first, last in zip(low, high, strict=True))]
 
 
 def _joint(gradients: "list[sitk.Image]") -> np.ndarray:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 LATTICE_MM, COARSE_MM, FINE_MM = 3.0, 2.5, 1.5
 SMOOTHING_MM = 0.7
 AGREEING_MM = 4.0
+OUT_OF_REACH = 0.05  # of LC2: what a second climb never makes up for
 SAME_TOP_MM = 3.0  # so near a rival, a promising pose climbs where the rival did
 LOCAL_UNITS = 2.0  # of a pose: 2 mm, 4 degrees
 FEATURE_SHARES = {COARSE_MM: (1.0,), FINE_MM: (1.0, 1.0)}  # of all echoes, and of thin echoes
@@ -292,7 +293,9 @@ def _climb_finely(scene: Scene, climbed: _Climbed, settings: SearchSettings, pro
     elsewhere = climbed.promising[_farther(scene.space, climbed.promising, rivals[:, :6], SAME_TOP_MM)]
     begun = scene.ascend(FINE_MM, torch.cat([rivals[:, :6], elsewhere]), 6, 0.6)
     begun = begun[distinct(begun[:, :6], begun[:, 6], apart, 1.5, len(begun))]
-    kept, left = begun[: settings.finalists + 1], begun[settings.finalists + 1 :]
+    rising = begun[:, 6] > begun[0, 6] - OUT_OF_REACH
+    rising[settings.finalists + 1 :] = False
+    kept, left = begun[rising], begun[~rising]
     around = kept[:1, :6] + _scattered(max(settings.finalists - len(kept), 0) + 1, 1.0, settings)[1:]
     ended = torch.cat([scene.ascend(FINE_MM, torch.cat([kept[:, :6], around]), 12, 0.5), left])
     return ended[torch.argsort(ended[:, 6], descending=True)]

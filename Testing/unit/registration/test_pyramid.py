@@ -41,3 +41,18 @@ def test_the_shared_gradient_shows_the_borders_of_every_contrast():
     assert only_x > 0.5 and np.isclose(only_x, only_y, rtol=1e-3)
     assert np.isclose(both, np.hypot(only_x, only_y), rtol=0.02)
     assert neither < 0.01 * only_x
+
+
+def test_the_grid_is_the_same_one_wherever_it_is_cropped():
+    """Or the score's ripples, and with them the pose, would follow the start."""
+    mri = sitk.Image(200, 180, 160, sitk.sitkFloat32)
+    mri.SetSpacing((0.7, 0.7, 0.9))
+    corners = np.array([[0.0, 0.0, 0.0], [20.0, 20.0, 20.0]]) - [70.0, 60.0, -60.0]  # RAS
+    origins = []
+    for moved_mm in (0.0, 0.3, 4.45):
+        channels = mri_channels([mri], 0.7, corners + moved_mm)
+        assert min(channels.values.shape[1:]) > 20
+        origins.append(np.linalg.inv(channels.ras_to_ijk)[:3, 3])
+    apart = np.array(origins[1:]) - origins[0]
+    np.testing.assert_allclose(apart, np.round(apart), atol=1e-6)
+    assert np.abs(apart).max() >= 1
