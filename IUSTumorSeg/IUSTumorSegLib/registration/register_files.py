@@ -82,11 +82,8 @@ def register_files(
     started = time.perf_counter()
     check_output_folder(out)
     _check_choices(method, device, dof)
-    if border and (mri_tumor is None or method != "lc2"):
-        found = f"the method {method} and {'a' if mri_tumor else 'no'} tumour label"
-        raise BadInput(
-            "the method lc2 and a tumour label for the border check", found, "give --mri-tumor or leave --border"
-        )
+    if border:
+        _check_border_can_be(method, mri_tumor)
     progress("read", 0, 1, "Reading the images")
     with ThreadPoolExecutor(1) as aside:  # PyTorch takes longer to load than the images
         chosen = aside.submit(_device, device, method)
@@ -151,6 +148,14 @@ def _check_choices(method: str, device: str, dof: str) -> None:
         raise BadInput(f"degrees of freedom among {', '.join(DEGREES_OF_FREEDOM)}", f"'{dof}'", "choose one of them")
     if dof == "affine" and method != "lc2":
         raise BadInput("the method lc2 for --dof affine", f"'{method}'", "leave --dof or --method out")
+
+
+def _check_border_can_be(method: str, mri_tumor: Path | None) -> None:
+    if mri_tumor is None or method != "lc2":
+        found = f"the method {method} and {'a' if mri_tumor else 'no'} tumour label"
+        raise BadInput(
+            "the method lc2 and a tumour label for the border check", found, "give --mri-tumor or leave --border"
+        )
 
 
 def _device(wanted: str, method: str) -> str:
