@@ -65,7 +65,10 @@ def hang(request: dict, request_path: Path) -> int:
     """Wait, with a descendant that does not listen."""
     child = subprocess.Popen([sys.executable, "-c", STUBBORN])
     time.sleep(0.3)
-    (request_path.parent / "processes.json").write_text(json.dumps([os.getpid(), child.pid]))
+    numbers = request_path.parent / "processes.json"
+    unfinished = numbers.with_suffix(".part")
+    unfinished.write_text(json.dumps([os.getpid(), child.pid]))
+    unfinished.rename(numbers)  # whoever waits for the file must find it whole
     say(stage="search", done=3, total=10, message="searching")
     time.sleep(600)
     return 0
