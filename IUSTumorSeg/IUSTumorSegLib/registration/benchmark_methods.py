@@ -15,7 +15,7 @@ from .lc2 import patch_grid
 from .mattes import register_mattes
 from .parallel import one_thread_each
 from .pyramid import field_of_view_points, ultrasound_level
-from .refinement import polish
+from .refinement import settle
 from .search import COARSE_MM, FINE_MM, Scene, SearchSettings, prepare
 
 # Enough for the local search to travel 20 mm where the metric leads it: its steps shrink from 1 mm to 0.25 mm.
@@ -73,7 +73,7 @@ def _at_tumor(pair: Pair, result: EngineResult) -> TumorDisplacement | None:
 
 
 def local_lc2(pair: Pair, device: str) -> Outcome:
-    """Plain local LC2: climbs from the start at 2.5 and 1.5 mm and is polished; no search, no thin echoes, no verdict."""
+    """Plain local LC2: climbs from the start at 2.5 and 1.5 mm and settles; no search, no thin echoes, no verdict."""
     import torch
 
     started = time.perf_counter()
@@ -85,7 +85,7 @@ def local_lc2(pair: Pair, device: str) -> Outcome:
         for spacing_mm, (steps, first_step) in LOCAL_STEPS.items():
             poses = scene.ascend(spacing_mm, poses[:, :6], steps, first_step)
         with torch.inference_mode():
-            pose, _ = polish(scene.objective(FINE_MM, spread=True), poses[0, :6].clone(), 0.6, 2, 0)
+            pose = settle(lambda p: scene.lc2(FINE_MM, p, spread=True), poses[0, :6].clone(), seed=0)
     seconds = {"prepare": prepared - started, "climb": time.perf_counter() - prepared}
     return Outcome(scene.space.mri_to_us_ras(pose.cpu().numpy()), None, seconds)
 

@@ -1,4 +1,4 @@
-"""From rough poses to exact ones: ascent along the derivatives in a batch, then a polish that needs none."""
+"""From rough poses to exact ones: ascent along the derivatives in a batch, then, without any, to the middle of the top."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 DEG_PER_UNIT = 2.0
 PERCENT_PER_UNIT = 1.0
 SCALE = (DEG_PER_UNIT,) * 3 + (1.0,) * 3
+SETTLING_POSES, SETTLING_ROUNDS, SETTLED = 96, 6, 0.1  # the last in units: a step that is none
+RIPPLE = 1e-3  # of a score: more than interpolation makes it differ between neighbouring poses
 
 Objective = Callable[["torch.Tensor"], "torch.Tensor"]
 """Scores (n,) of poses (n, 6), to be maximised."""
@@ -44,31 +46,27 @@ def ascend(
         return _keep_best(best, units * scale, objective(units * scale))
 
 
-def polish(
-    objective: Objective, pose: "torch.Tensor", radius: float, rounds: int, seed: int
-) -> "tuple[torch.Tensor, float]":
-    """Climb without derivatives: fit a quadratic to the scores around the pose, step to its top, narrow, repeat.
+def settle(objective: Objective, pose: "torch.Tensor", seed: int) -> "torch.Tensor":
+    """Move `pose` (6,) to the middle of the top it stands on: fit a quadratic to the scores around, step, repeat.
 
-    `pose` (6,); `radius` in units. Each round scores 48 poses in one batch and fits the 28 coefficients by least squares,
-    which averages over the ripples that interpolation leaves in the metric. Returns the best pose and its score.
+    Each round scores 96 poses within a unit in one batch, fits the 28 coefficients by least squares and goes to the fit's
+    top. The fit averages over the ripples that interpolation leaves in the metric; on the flat tops of real pairs the
+    best single pose is a ripple's. The offsets stay the same, so that the end does not depend on the way there. A pose
+    from which this leads down stays where it is.
     """
     import torch
 
-    generator = torch.Generator().manual_seed(seed)
     scale = torch.tensor(SCALE, device=pose.device)
+    offsets = shell(SETTLING_POSES, torch.Generator().manual_seed(seed))
     center = pose / scale
-    best, best_score = center, float(objective(pose[None])[0])
-    for _ in range(rounds):
-        offsets = shell(48, generator).to(pose.device) * radius
-        scores = objective((best + offsets) * scale)
-        top = best + quadratic_tops(offsets / radius, (scores - best_score)[None])[0].to(pose.device) * radius
-        tried = torch.cat([top[None], (best + offsets)[scores.argmax()][None]])
-        tried_scores = objective(tried * scale)
-        winner = int(tried_scores.argmax())
-        if float(tried_scores[winner]) > best_score:
-            best, best_score = tried[winner], float(tried_scores[winner])
-        radius *= 0.5
-    return best * scale, best_score
+    for _ in range(SETTLING_ROUNDS):
+        scores = objective((center + offsets.to(pose.device)) * scale)
+        step = quadratic_tops(offsets, (scores - scores.mean())[None])[0].to(pose.device)
+        center = center + step
+        if float(step.norm()) < SETTLED:
+            break
+    before, after = objective(torch.stack([pose, center * scale])).tolist()
+    return center * scale if after > before - RIPPLE else pose
 
 
 def distinct(

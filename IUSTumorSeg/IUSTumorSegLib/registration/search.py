@@ -4,12 +4,13 @@
 2. 2.5 mm: these climb along the derivatives of LC2, and the better third climbs on, three times over.
 3. 1.5 mm, where thin echoes count: the rivals that are left climb again, beside those that looked best at 1.5 mm after
    the first climb. Shadows and clutter draw the 2.5 mm level elsewhere long before they draw the thin echoes.
-4. 1.5 mm: the best two or three are polished without derivatives, and decided between.
+4. 1.5 mm: up to three of the best settle on the middle of their tops, without derivatives, and one is decided for.
 
 Finer voxels cost three times as much and end no nearer, in simulated pairs (0.25 mm) and on landmarks (1.8 mm): what
 limits the pose is not their size.
 
-Every score is LC2 less the prior on the distance from the start. Nothing is random but the polish, which takes a seed.
+Every score is LC2 less the prior on the distance from the start; only where a pose settles does LC2 alone count, so that
+the end does not depend on the start. Draws take a seed.
 """
 
 import time
@@ -27,7 +28,7 @@ from .lc2 import PatchGrid, lc2, patch_grid
 from .parallel import core_count, map_on_cores, one_thread_each
 from .poses import PoseSpace
 from .pyramid import MriChannels, field_of_view_points, mri_channels, thin_echoes_of, ultrasound_level
-from .refinement import SCALE, ascend, distinct, polish
+from .refinement import SCALE, ascend, distinct, settle
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -37,6 +38,7 @@ LATTICE_MM, COARSE_MM, FINE_MM = 3.0, 2.5, 1.5
 SMOOTHING_MM = 0.7
 AGREEING_MM = 4.0
 OUT_OF_REACH = 0.05  # of LC2: what a second climb never makes up for
+HOPELESS = 0.03  # of LC2: what settling never makes up for
 SAME_TOP_MM = 3.0  # so near a rival, a promising pose climbs where the rival did
 LOCAL_UNITS = 2.0  # of a pose: 2 mm, 4 degrees
 FEATURE_SHARES = {COARSE_MM: (1.0,), FINE_MM: (1.0, 1.0)}  # of all echoes, and of thin echoes
@@ -50,7 +52,7 @@ class SearchSettings:
     """How widely to search.
 
     `lattice_kept`: poses taken from the lattice; `climbers`: how many survive each round; `rivals`, `promising` and
-    `finalists`: how many are compared at the finest level, join them for their looks there, and are polished. `local`
+    `finalists`: how many are compared at the finest level, join them for their looks there, and settle. `local`
     searches within some millimetres of the start only.
     """
 
@@ -312,27 +314,24 @@ def _farther(space: PoseSpace, poses: "torch.Tensor", others: "torch.Tensor", mm
 def _decide(
     scene: Scene, rivals: "torch.Tensor", settings: SearchSettings, progress: _Preview
 ) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Polish the finalists at the finest level; all rivals, best first, with the finalists' scores in front."""
+    """Let the finalists settle at the finest level; all rivals, best first, with the finalists' scores in front."""
     import torch
 
-    objective = scene.objective(FINE_MM, spread=True)
-    kept = rivals[distinct(rivals[:, :6], rivals[:, 6], scene.space.distance_mm, 1.5, settings.rivals)]
-    poses, scores = [], []
+    apart = scene.space.distance_mm
+    kept = rivals[distinct(rivals[:, :6], rivals[:, 6], apart, 1.5, settings.rivals)]
+    hopeful = kept[:, 6] >= kept[0, 6] - HOPELESS
+    hopeful[settings.finalists :] = False
+    finalists, rest, settled = kept[hopeful], kept[~hopeful], []
     with torch.inference_mode():
-        best = float(kept[0, 6])
-        for number, rival in enumerate(kept[: settings.finalists]):
-            if number and float(rival[6]) < best - 0.03:
-                break
-            progress("decide", number, settings.finalists, "Polishing the best poses", kept[0])
-            pose, score = polish(objective, rival[:6].clone(), 0.8, 2, settings.seed)
-            poses.append(pose)
-            scores.append(score)
-        order = np.argsort(scores)[::-1].tolist()
-        rest = kept[len(poses) :]
-        ordered = torch.stack([poses[i] for i in order] + list(rest[:, :6]))
-        values = [scores[i] for i in order]
-        values += [min(float(rival[6]), min(values)) for rival in rest]
-        return ordered, torch.tensor(values)
+        for number, finalist in enumerate(finalists):
+            progress("decide", number, len(finalists), "Settling on the best poses", kept[0])
+            settled.append(settle(lambda p: scene.lc2(FINE_MM, p, spread=True), finalist[:6].clone(), settings.seed))
+        poses = torch.stack(settled)
+        poses = poses[distinct(poses, finalists[:, 6], apart, 1.5, len(poses))]  # one of those that share a top
+        scores = scene.objective(FINE_MM, spread=True)(poses)
+    order = scores.argsort(descending=True)
+    left = torch.minimum(rest[:, 6], scores.min())
+    return torch.cat([poses[order], rest[:, :6]]), torch.cat([scores[order], left])
 
 
 class _Clock:

@@ -32,7 +32,7 @@ Task = Callable[[Path], Any]
 RUN_LOCK, BEGUN, ENDED = ".run.lock", ".begun-", ".ended-"
 TELL_EVERY_S = 0.5
 BATCH = 200
-LOOK_FOR_WORKERS_S = 10.0  # a killed worker is back sooner, on a busy machine too
+LOOK_FOR_WORKERS_S, COME_BACK_S = 10.0, 60.0  # a killed worker is back in seconds, on a busy machine in half a minute
 # Written by runs alone, so what a killed run left of them may go.
 WRITTEN_BY_RUNS = (
     "registration.json", "mri_to_us.tfm", "comparison.png", "diagnostics.png", "thumbnail.png", FAILURE_FILE,
@@ -182,8 +182,13 @@ def _ended(waiting: "as_completed", client: "Client", here: bool) -> "Iterator[F
 
 
 def _come_back(client: "Client") -> bool:
-    time.sleep(LOOK_FOR_WORKERS_S)
-    return bool(client.nthreads())
+    """Whether a worker is seen within a minute; one that a case kills again at once is there for moments only."""
+    until_s = time.monotonic() + COME_BACK_S
+    while not client.nthreads():
+        if time.monotonic() > until_s:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _submit(client: "Client", run: _Run, cases: Sequence[str], waiting: "as_completed") -> dict[str, str]:

@@ -76,10 +76,16 @@ def test_a_case_that_only_stood_in_line_is_not_blamed_for_a_killed_worker(tmp_pa
 
 def test_a_run_whose_workers_do_not_come_back_ends_with_a_sentence_instead_of_waiting_for_ever(monkeypatch):
     monkeypatch.setattr(run, "LOOK_FOR_WORKERS_S", 0.0)
+    monkeypatch.setattr(run, "COME_BACK_S", 0.2)
     waiting = SimpleNamespace(count=lambda: 1, has_ready=lambda: False, thread_condition=threading.Condition())
     nobody = SimpleNamespace(nthreads=dict)
     with pytest.raises(Failed, match="No worker process is left"):
         next(run._ended(waiting, nobody, here=True))
+
+
+def test_a_worker_that_is_there_for_a_moment_only_has_come_back():
+    seen = iter([{}, {}, {"tcp://worker": 1}, {}])
+    assert run._come_back(SimpleNamespace(nthreads=lambda: next(seen)))
 
 
 def test_a_full_disk_ends_the_run_with_a_sentence_and_what_is_done_stays(tmp_path):
