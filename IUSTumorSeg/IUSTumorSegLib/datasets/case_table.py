@@ -9,7 +9,7 @@ from typing import Any
 from ..atomic_files import write_text_atomic
 from ..errors import BadInput
 from .licences import UNKNOWN
-from .own_folders import contrast_of, safe_name, words_of
+from .names import contrast_of, safe_name, words_of
 from .place_files import ending
 from .proposal import DICOM_SEG, DICOM_SERIES, FILE, Found, ProposedCase
 

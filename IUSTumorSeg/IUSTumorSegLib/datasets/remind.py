@@ -8,7 +8,7 @@ from ..jobs.progress import Progress, silent
 from .clinical_table import patients_left_out
 from .dicom_scan import scan_dicom
 from .licences import CC_BY
-from .own_folders import safe_name
+from .names import safe_name
 from .proposal import DICOM_SEG, DICOM_SERIES, Found, Proposal, ProposedCase, Row, Source
 from .remind_rules import RULES, Label, Selected, select
 

@@ -10,7 +10,8 @@ from ..file_hash import sha256_of
 from ..jobs.freed_memory import keep_freed_memory
 from ..jobs.threads import let_threads_sleep
 from .lean_predictor import LeanPredictor
-from .model_folder import ModelFolder, opened_model
+from .model_folder import ModelFolder
+from .opened_model import opened_model
 
 if TYPE_CHECKING:
     import torch

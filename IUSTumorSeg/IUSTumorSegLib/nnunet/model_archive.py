@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from ..errors import BadInput, Failed
+from .model_folder import EXPECTED, GET_AGAIN
 
 MOST_FILES = 10_000
 MOST_BYTES = 8 * 2**30
@@ -23,7 +24,6 @@ MOST_SHRINKING = 200
 SMALL_ENOUGH_TO_SHRINK = 2**20
 CHUNK = 2**20
 NEEDED = re.compile(r"(plans\.json|dataset\.json|fold_(\d+|all)/(checkpoint_(best|final)\.pth|training\.json))")
-GET_AGAIN = "get the model from its source again"
 
 
 def is_archive(path: Path) -> bool:
@@ -86,8 +86,6 @@ def _model_root(content: zipfile.ZipFile, archive: Path) -> str:
     chosen = [root for root in trained if root.rstrip("/").endswith("__2d")] if len(trained) > 1 else trained
     if len(chosen) == 1:
         return chosen[0]
-    from .model_folder import EXPECTED
-
     found = ", ".join(trained[:8]) if trained else ", ".join(sorted(names)[:8]) or "nothing"
     action = "unpack it and name one model's folder" if trained else "name the zip of a trained model"
     raise BadInput(f"one 2D model: {EXPECTED}", f"{found} in {archive}", action)

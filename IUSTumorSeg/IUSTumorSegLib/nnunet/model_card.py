@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .model_folder import ModelFolder, opened_model
+from .model_folder import ModelFolder
+from .opened_model import opened_model
 
 NOT_SAID = "not said"
 

@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,23 +35,6 @@ class ModelFolder:
     plans: dict[str, Any]
     dataset: dict[str, Any]
     checkpoints: dict[str, Path]
-
-
-@contextmanager
-def opened_model(
-    model: Path, folds: Sequence[int | str] | None = None, with_weights: bool = True
-) -> Iterator[ModelFolder]:
-    """The model in the folder or zip `model` as long as the context lasts; `BadInput` as from `find_model`.
-
-    Without weights the checkpoints of a zip are named but empty.
-    """
-    from .model_archive import is_archive, unpacked
-
-    if not is_archive(model):
-        yield find_model(model, folds)
-        return
-    with unpacked(Path(model), with_weights) as folder:
-        yield find_model(folder, folds)
 
 
 def find_model(folder: Path, folds: Sequence[int | str] | None = None) -> ModelFolder:

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 from made_sources import image, mask, state_of, tag, ultrasound
 
 from IUSTumorSegLib.datasets.import_dataset import import_dataset
-from IUSTumorSegLib.datasets.own_folders import contrast_of, words_of
+from IUSTumorSegLib.datasets.names import contrast_of, words_of
 from IUSTumorSegLib.errors import BadInput
 from IUSTumorSegLib.study.case import read_case
 from IUSTumorSegLib.study.study_folder import case_folder, case_names, create_study

@@ -10,7 +10,7 @@ import pytest
 
 from IUSTumorSegLib.errors import BadInput
 from IUSTumorSegLib.nnunet import model_archive
-from IUSTumorSegLib.nnunet.model_folder import opened_model
+from IUSTumorSegLib.nnunet.opened_model import opened_model
 
 
 @pytest.fixture(autouse=True)
