@@ -11,35 +11,22 @@ import numpy as np
 from ..atomic_files import check_output_folder, write_json_atomic
 from ..errors import BadInput, Failed
 from ..images.field_of_view import field_of_view_mask, without_interpolation
-from ..images.geometry import ijk_to_ras, transform_points
-from ..images.volumes import read_label, read_volume
 from ..jobs.progress import Progress, silent
 from ..version import VERSION
 from .comparison_picture import COMPARISON_FILE, write_comparison
-from .landmarks import Landmarks, mean_landmark_error_mm, read_tag
-from .registration import Candidate, Judgement, LandmarkErrors, Registration
+from .landmarks import mean_landmark_error_mm
+from .registration import Candidate, Judgement, LandmarkErrors, Registration, SourceFile
 from .registration_files import fingerprint, write_registration
+from .registration_inputs import Inputs, read_inputs
 from .search import SearchSettings
-from .transform_files import read_transform
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
-
     from .engine import EngineResult
 
 METHODS = ("lc2", "mattes")
 DEVICES = ("auto", "cpu", "cuda")
 DEGREES_OF_FREEDOM = ("rigid", "affine")
 BORDER_FILE = "border.json"
-
-
-@dataclass(frozen=True)
-class _Inputs:
-    mris: "list[sitk.Image]"
-    us: "sitk.Image"
-    tumor: "sitk.Image | None"
-    landmarks: Landmarks | None
-    initial_mri_to_us_ras: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -87,13 +74,26 @@ def register_files(
     progress("read", 0, 1, "Reading the images")
     with ThreadPoolExecutor(1) as aside:  # PyTorch takes longer to load than the images
         chosen = aside.submit(_device, device, method)
-        inputs = _read(mri, us, mri_tumor, landmarks, initial)
+        inputs = read_inputs(mri, us, mri_tumor, landmarks, initial)
         device = chosen.result()
     result = _run(inputs, method, SearchSettings(seed=seed, device=device, local=local), dof, progress)
     progress("write", 0, 1, "Writing the result and its picture")
-    registration = Registration(
-        mri=tuple(fingerprint(Path(path)) for path in mri),
-        us=fingerprint(Path(us)),
+    files = tuple(fingerprint(Path(path)) for path in (*mri, us))
+    registration = _record(files, inputs, result, method, device, time.perf_counter() - started)
+    _write_pictures(registration, result.engine, inputs, Path(out))
+    (Path(out) / BORDER_FILE).unlink(missing_ok=True)  # an earlier run's answer does not outlive its pose
+    if border:
+        _write_border_check(registration, result.engine, inputs, Path(out))
+    write_registration(registration, Path(out))
+    return registration
+
+
+def _record(
+    files: tuple[SourceFile, ...], inputs: Inputs, result: _Result, method: str, device: str, seconds: float
+) -> Registration:
+    return Registration(
+        mri=files[:-1],
+        us=files[-1],
         initial_mri_to_us_ras=inputs.initial_mri_to_us_ras,
         mri_to_us_ras=result.mri_to_us_ras,
         method_name=method,
@@ -103,20 +103,14 @@ def register_files(
         judgement=result.judgement,
         candidates=result.candidates,
         landmarks=_landmark_errors(inputs, result.mri_to_us_ras),
-        seconds=round(time.perf_counter() - started, 2),
+        seconds=round(seconds, 2),
         device=device,
         stage_seconds=result.seconds,
         pose_samples=result.pose_samples,
     )
-    _write_pictures(registration, result.engine, inputs, Path(out))
-    (Path(out) / BORDER_FILE).unlink(missing_ok=True)  # an earlier run's answer does not outlive its pose
-    if border:
-        _write_border_check(registration, result.engine, inputs, Path(out))
-    write_registration(registration, Path(out))
-    return registration
 
 
-def _write_pictures(registration: Registration, engine: "EngineResult | None", inputs: _Inputs, out: Path) -> None:
+def _write_pictures(registration: Registration, engine: "EngineResult | None", inputs: Inputs, out: Path) -> None:
     us, sector = (engine.scene.us, engine.scene.mask) if engine else without_interpolation(inputs.us)
     with ThreadPoolExecutor(1) as aside:
         drawn = aside.submit(
@@ -130,7 +124,7 @@ def _write_pictures(registration: Registration, engine: "EngineResult | None", i
         drawn.result()
 
 
-def _write_border_check(registration: Registration, engine: "EngineResult | None", inputs: _Inputs, out: Path) -> None:
+def _write_border_check(registration: Registration, engine: "EngineResult | None", inputs: Inputs, out: Path) -> None:
     from .border_check import check_border
 
     if engine is not None and inputs.tumor is not None:
@@ -169,72 +163,13 @@ def _device(wanted: str, method: str) -> str:
     return "cuda" if available and wanted != "cpu" else "cpu"
 
 
-def _read(mri: list[Path], us: Path, mri_tumor: Path | None, landmarks: Path | None, initial: Path | None) -> _Inputs:
-    if not mri:
-        raise BadInput("at least one MRI", "none", "name it with --mri")
-    pairs = read_tag(landmarks) if landmarks else None
-    matrix = read_transform(initial) if initial else np.eye(4)
-    inputs = _Inputs(
-        [read_volume(path, "MRI") for path in mri],
-        read_volume(us, "ultrasound"),
-        read_label(mri_tumor, "tumour label") if mri_tumor else None,
-        pairs,
-        matrix,
-    )
-    _check_overlap(inputs)
-    if inputs.tumor is not None:
-        _check_label_in_mri(inputs.tumor, inputs.mris[0])
-    return inputs
-
-
-def _check_overlap(inputs: _Inputs) -> None:
-    corners = _corners_ras(inputs.us)
-    us_to_mri = np.linalg.inv(inputs.initial_mri_to_us_ras)
-    axis = np.linspace(0, 1, 9)
-    weights = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-    spread = corners[0] + weights @ (corners[1:] - corners[0])
-    if not any(_inside(mri, transform_points(us_to_mri, spread)).any() for mri in inputs.mris):
-        apart = np.linalg.norm(
-            spread.mean(axis=0)
-            - transform_points(inputs.initial_mri_to_us_ras, _corners_ras(inputs.mris[0])).mean(axis=0)
-        )
-        raise BadInput(
-            "an MRI and an ultrasound that overlap at the start", f"two volumes whose middles are {apart:.0f} mm apart",
-            "check that both come from one navigation session, or give --initial",
-        )  # fmt: skip
-
-
-def _check_label_in_mri(label: "sitk.Image", mri: "sitk.Image") -> None:
-    import SimpleITK as sitk
-
-    kji = np.argwhere(sitk.GetArrayViewFromImage(label))
-    outside = ~_inside(mri, transform_points(ijk_to_ras(label), kji[:, ::-1].astype(float)), margin_voxels=1.0)
-    if outside.any():
-        raise BadInput(
-            "a tumour label inside the MRI", f"{100 * outside.mean():.0f} % of its voxels outside",
-            "give the label that was drawn on this MRI",
-        )  # fmt: skip
-
-
-def _corners_ras(image: "sitk.Image") -> np.ndarray:
-    """Origin and the three far ends of the axes, (4, 3)."""
-    size = np.array(image.GetSize()) - 1.0
-    return transform_points(ijk_to_ras(image), np.vstack([np.zeros(3), np.diag(size)]))
-
-
-def _inside(image: "sitk.Image", points_ras: np.ndarray, margin_voxels: float = 0.5) -> np.ndarray:
-    ijk = transform_points(np.linalg.inv(ijk_to_ras(image)), points_ras)
-    high = np.array(image.GetSize()) - 1 + margin_voxels
-    return np.asarray(((ijk >= -margin_voxels) & (ijk <= high)).all(axis=1))
-
-
-def _run(inputs: _Inputs, method: str, settings: SearchSettings, dof: str, progress: Progress) -> _Result:
+def _run(inputs: Inputs, method: str, settings: SearchSettings, dof: str, progress: Progress) -> _Result:
     if method == "mattes":
         return _run_mattes(inputs, settings.seed, progress)
     return _run_lc2(inputs, settings, dof, progress)
 
 
-def _run_lc2(inputs: _Inputs, settings: SearchSettings, dof: str, progress: Progress) -> _Result:
+def _run_lc2(inputs: Inputs, settings: SearchSettings, dof: str, progress: Progress) -> _Result:
     from .engine import register_images
 
     result = register_images(inputs.us, inputs.mris, inputs.initial_mri_to_us_ras, settings, progress)
@@ -261,7 +196,7 @@ def _with_affine(plain: _Result, rigid: "EngineResult", progress: Progress) -> _
     return replace(plain, mri_to_us_ras=matrix, judgement=judgement, settings=settings)
 
 
-def _run_mattes(inputs: _Inputs, seed: int, progress: Progress) -> _Result:
+def _run_mattes(inputs: Inputs, seed: int, progress: Progress) -> _Result:
     from .mattes import HISTOGRAM_BINS, SAMPLING_SHARE, register_mattes
     from .verdict import unjudged
 
@@ -285,7 +220,7 @@ def _run_mattes(inputs: _Inputs, seed: int, progress: Progress) -> _Result:
     )
 
 
-def _landmark_errors(inputs: _Inputs, mri_to_us_ras: np.ndarray) -> LandmarkErrors | None:
+def _landmark_errors(inputs: Inputs, mri_to_us_ras: np.ndarray) -> LandmarkErrors | None:
     if inputs.landmarks is None:
         return None
     return LandmarkErrors(

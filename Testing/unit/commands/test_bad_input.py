@@ -84,9 +84,9 @@ def test_bad_input_ends_with_2_and_one_sentence_and_writes_nothing(name, good, t
 
 
 def test_a_cropped_label_inside_the_mri_is_fine(good, tmp_path):
-    from IUSTumorSegLib.registration.register_files import _read
+    from IUSTumorSegLib.registration.registration_inputs import read_inputs
 
-    inputs = _read(
+    inputs = read_inputs(
         [good["--mri"]], good["--us"], write(label_at((9.0, 9.0, 9.0)), tmp_path / "crop.nii.gz"), None, None
     )
     assert inputs.tumor is not None
