@@ -18,10 +18,13 @@ from ..atomic_files import write_json_atomic
 from .verdict import MODEL_FILE, transformed
 from .verdict_runs import collect
 
-FEATURES = ("lc2_z", "thin_lc2_z", "mind_z", "log_bootstrap", "informative_share", "agreeing_starts")
+FEATURES = (
+    "lc2_z", "thin_lc2_z", "block_rank", "thin_block_rank", "mind_z", "log_bootstrap", "informative_share",
+    "agreeing_starts",
+)  # fmt: skip
 RIDGE = 0.01  # per case: keeps weights finite where right and wrong are separable
 ERROR_FEATURE = "log_bootstrap"  # the one sign that errors of right registrations follow; more overfit few patients
-ACCEPT_ABOVE, REJECT_BELOW = 0.8, 0.2
+ACCEPT_ABOVE, REJECT_BELOW = 0.9, 0.2  # what is accepted should be right nine times in ten
 TOLERANCE_CONFIDENCE = 0.9  # in an interval that holds nine in ten of new patients, with so few to fit it on
 
 
@@ -108,7 +111,7 @@ def _typical(features: list[dict[str, float]]) -> dict[str, float]:
     """The bounds beyond which a sign is worth a sentence: the weakest tenth of right registrations."""
     low = {
         n: float(np.quantile([f[n] for f in features], 0.1))
-        for n in ("lc2_z", "thin_lc2_z", "mind_z", "agreeing_starts")
+        for n in ("lc2_z", "thin_lc2_z", "thin_block_rank", "mind_z", "agreeing_starts")
     }
     return {**low, "bootstrap_mm": float(np.quantile([f["bootstrap_mm"] for f in features], 0.9))}
 

@@ -166,6 +166,9 @@ def _weak_signs(f: Mapping[str, float], model: VerdictModel) -> list[str]:
     ):
         if f[f"{name}_z"] < model.typical[f"{name}_z"]:
             signs.append(f"{words} stands only {f[f'{name}_z']:.1f} standard deviations above poses 6 to 14 mm away.")
+    if f["thin_block_rank"] < model.typical["thin_block_rank"]:
+        preferred = f"{100 * f['thin_block_rank']:.0f} %"
+        signs.append(f"Taken by themselves, parts of the ultrasound prefer this pose to only {preferred} of those.")
     if f["bootstrap_mm"] > model.typical["bootstrap_mm"]:
         signs.append(f"Other draws of the ultrasound's echoes move the pose by {f['bootstrap_mm']:.1f} mm.")
     return signs

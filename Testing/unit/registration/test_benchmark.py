@@ -330,8 +330,9 @@ def test_what_the_benchmark_compares_with_runs_on_the_shipped_case():
 
 
 FEATURES_OF_A_RIGHT_RUN = {
-    "lc2_z": 6.0, "thin_lc2_z": 15.0, "mind_z": 4.0, "bootstrap_mm": 0.15, "informative_share": 0.45,
-    "agreeing_starts": 0.8, "overlap": 1.0, "rival_distance_mm": 0.0, "rival_gap": 0.1, "distance_from_start_mm": 10.0,
+    "lc2_z": 6.0, "thin_lc2_z": 15.0, "block_rank": 0.95, "thin_block_rank": 0.97, "mind_z": 4.0, "bootstrap_mm": 0.15,
+    "informative_share": 0.45, "agreeing_starts": 0.8, "overlap": 1.0, "rival_distance_mm": 0.0, "rival_gap": 0.1,
+    "distance_from_start_mm": 10.0,
 }  # fmt: skip
 
 
@@ -352,7 +353,7 @@ def test_the_tumour_s_displacement_is_covered_as_often_as_the_samples_say():
 
 def test_wrong_pairs_count_as_wrong_in_the_discrimination():
     key = {"method": "lc2", "distance_mm": 10.0, "contrasts": ["FLAIR"], "kind": "right"}
-    poor = FEATURES_OF_A_RIGHT_RUN | {"lc2_z": 1.0, "thin_lc2_z": 1.0, "mind_z": 0.5, "informative_share": 0.05}
+    poor = FEATURES_OF_A_RIGHT_RUN | {"lc2_z": 1.0, "thin_lc2_z": 1.0, "thin_block_rank": 0.6, "mind_z": 0.5}
     right = Run(key, 0.3, 10.0, FEATURES_OF_A_RIGHT_RUN, 1.0, 1.0)
     wrong = Run(key | {"kind": "other patient"}, None, None, poor, 1.0, 1.0)
     told = discrimination_of([right, right, wrong, replace(right, features=None)])
