@@ -23,8 +23,8 @@ def made_runs(count, seed):
         spread_mm = float(np.exp(rng.uniform(np.log(0.1), 0.0)))
         error = float(np.exp(law(spread_mm) + SPREAD * rng.standard_normal())) if right else 20.0
         features = {
-            "lc2_z": z, "thin_lc2_z": z + rng.normal(), "block_rank": min(0.5 + z / 24, 1.0),
-            "thin_block_rank": min(0.5 + z / 24, 1.0),
+            "lc2_z": z, "thin_lc2_z": z + rng.normal(), "block_rank": min(0.62 + z / 20, 1.0),
+            "thin_block_rank": min(0.62 + z / 20, 1.0),
             "mind_z": z / 3 + 0.1 * rng.normal(), "bootstrap_mm": spread_mm,
             "informative_share": 0.3 + 0.02 * rng.normal(), "agreeing_starts": rng.uniform(0.3, 1), "overlap": 1.0,
             "rival_distance_mm": 0.0, "rival_gap": 0.1, "distance_from_start_mm": 5.0,
@@ -99,7 +99,7 @@ def test_right_and_wrong_that_differ_are_told_apart_when_left_out():
 
 
 def test_signs_between_right_and_wrong_ask_for_a_person(model):
-    between = {"lc2_z": 4.5, "thin_lc2_z": 4.5, "block_rank": 0.69, "thin_block_rank": 0.69, "mind_z": 1.5}
+    between = {"lc2_z": 4.5, "thin_lc2_z": 4.5, "block_rank": 0.84, "thin_block_rank": 0.84, "mind_z": 1.5}
     features = made_runs(1, 5)[0]["features"] | between | {"agreeing_starts": 0.5}
     judgement = judge(features, model)
     assert judgement.verdict == "review" and judgement.reasons
@@ -107,9 +107,13 @@ def test_signs_between_right_and_wrong_ask_for_a_person(model):
 
 @pytest.mark.parametrize(
     ("doubtful", "sentence"),
-    [({"distance_from_start_mm": 24.6}, "25 mm from the start, at the edge"), ({"overlap": 0.31}, "Only 31 %")],
+    [
+        ({"distance_from_start_mm": 24.6}, "25 mm from the start, at the edge"),
+        ({"overlap": 0.31}, "Only 31 %"),
+        ({"thin_block_rank": 0.86}, "only 86 %"),
+    ],
 )
-def test_what_was_hardly_seen_is_never_accepted(model, doubtful, sentence):
+def test_what_was_hardly_seen_or_only_in_parts_is_never_accepted(model, doubtful, sentence):
     features = made_runs(1, 5)[0]["features"]
     assert judge(features, model).verdict == "accept"
     judgement = judge(features | doubtful, model)
