@@ -1,5 +1,6 @@
 """`comparison.png`: ultrasound and MRI in alternating fields, before and after, in the ultrasound's three planes."""
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 COMPARISON_FILE = "comparison.png"
 FIELD_MM = 8.0
+LETTERS_A_LINE, LINE_PX = 165, 18  # of the reasons under the title
 MRI_TINT = np.array([1.0, 0.86, 0.66])  # the MRI's fields are warm, the ultrasound's grey
 
 
@@ -67,15 +69,17 @@ def _panel(us: np.ndarray, mri: np.ndarray, label: np.ndarray | None) -> np.ndar
 def _sheet(rows: list, registration: Registration):
     from PIL import Image, ImageDraw
 
+    reasons = textwrap.wrap(" ".join(registration.reasons), LETTERS_A_LINE)
+    header = HEADER_PX + LINE_PX * max(len(reasons) - 1, 0)
     width = 3 * PANEL_PX + 4 * MARGIN_PX
-    height = HEADER_PX + 2 * (PANEL_PX + CAPTION_PX) + MARGIN_PX
+    height = header + 2 * (PANEL_PX + CAPTION_PX) + MARGIN_PX
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    title, detail = _words(registration)
-    draw.text((MARGIN_PX, 8), title, fill=INK, font=font_of(19))
-    draw.text((MARGIN_PX, 36), detail, fill=QUIET, font=font_of(14))
+    draw.text((MARGIN_PX, 8), _title(registration), fill=INK, font=font_of(19))
+    for number, line in enumerate(reasons):
+        draw.text((MARGIN_PX, 36 + number * LINE_PX), line, fill=QUIET, font=font_of(14))
     for row, (panels, caption) in enumerate(zip(rows, ("At the start", "Registered"), strict=True)):
-        top = HEADER_PX + row * (PANEL_PX + CAPTION_PX)
+        top = header + row * (PANEL_PX + CAPTION_PX)
         draw.text(
             (MARGIN_PX, top + 3),
             f"{caption}: grey fields ultrasound, warm fields MRI, {FIELD_MM:g} mm wide",
@@ -87,10 +91,9 @@ def _sheet(rows: list, registration: Registration):
     return sheet
 
 
-def _words(registration: Registration) -> tuple[str, str]:
+def _title(registration: Registration) -> str:
     title = f"{registration.method_name.upper()} registration, verdict: {registration.verdict}"
     if registration.landmarks is not None:
         marks = registration.landmarks
         title += f", landmarks {marks.initial_mm:.1f} mm -> {marks.final_mm:.1f} mm (n = {marks.n})"
-    detail = " ".join(registration.reasons)
-    return title, detail if len(detail) < 170 else detail[:167] + "..."
+    return title

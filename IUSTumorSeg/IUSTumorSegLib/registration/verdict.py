@@ -146,8 +146,10 @@ def _reasons(f: Mapping[str, float], verdict: str, probability: float, model: Ve
     weak, doubts = _weak_signs(f, model), _doubts(f, model)
     if verdict == ACCEPT:
         z = f"{f['lc2_z']:.1f}, {f['thin_lc2_z']:.1f} and {f['mind_z']:.1f}"
+        preferred = f"{100 * f['thin_block_rank']:.0f} %"
         return [
             f"LC2, its thin echoes and MIND-SSC stand {z} standard deviations above poses 6 to 14 mm away.",
+            f"Taken by themselves, parts of the ultrasound prefer this pose to {preferred} of those.",
             f"Other draws of the ultrasound's echoes move the pose by {f['bootstrap_mm']:.1f} mm.",
             *doubts,
         ]

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ from PIL import Image
 from real_data import real_file
 
 from IUSTumorSegLib.errors import BadInput
+from IUSTumorSegLib.images.field_of_view import field_of_view_mask
+from IUSTumorSegLib.images.volumes import read_volume
 from IUSTumorSegLib.jobs.child_process import start_job
+from IUSTumorSegLib.registration.comparison_picture import write_comparison
 from IUSTumorSegLib.registration.landmarks import mean_landmark_error_mm, read_tag
 from IUSTumorSegLib.registration.register_files import register_files
 from IUSTumorSegLib.registration.registration_files import read_registration
@@ -61,6 +65,17 @@ def test_the_picture_shows_ultrasound_and_mri_in_fields(registered):
     grey = (np.ptp(picture, axis=-1) < 6) & (picture[..., 0] > 30) & (picture[..., 0] < 230)
     assert warm.mean() > 0.1
     assert grey.mean() > 0.1
+
+
+def test_the_picture_has_room_for_every_reason(registered, tmp_path):
+    us, mri = (read_volume(DEMO_CASE / f"{name}.nii.gz") for name in ("us", "mri_flair"))
+    heights = []
+    for times in (1, 3):
+        judgement = replace(registered[1].judgement, reasons=registered[1].reasons * times)
+        registration = replace(registered[1], judgement=judgement)
+        write_comparison(us, field_of_view_mask(us), mri, None, registration, tmp_path / "picture.png")
+        heights.append(Image.open(tmp_path / "picture.png").height)
+    assert heights[1] > heights[0] + 30
 
 
 def test_an_initial_transform_replaces_the_pose_of_the_files(registered, tmp_path):
