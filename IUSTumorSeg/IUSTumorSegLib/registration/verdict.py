@@ -19,7 +19,7 @@ from .registration import ACCEPT, REJECT, REVIEW, Judgement
 MODEL_FILE = Path(__file__).with_name("verdict_model.json")
 INTERVAL = 0.9
 POOR_OVERLAP, CLOSE_RIVAL, FAR_FROM_START_MM = 0.4, 0.01, 20.0
-FEW_PARTS = 0.9  # of the poses around, in the mean over the parts of the ultrasound
+AGREEING_PARTS = 0.9  # share of the poses around that parts of the ultrasound like less, in the mean, if all is right
 EDGE_OF_SEARCH_MM = 23.0  # the search reaches 24 mm: an optimum out there may be the slope of one that lies beyond
 
 
@@ -138,7 +138,7 @@ def _verdict(probability: float, features: Mapping[str, float], model: VerdictMo
     if probability < model.reject_below:
         return REJECT
     seen = features["overlap"] >= POOR_OVERLAP and features["distance_from_start_mm"] <= EDGE_OF_SEARCH_MM
-    agreed = features["thin_block_rank"] >= FEW_PARTS
+    agreed = features["thin_block_rank"] >= AGREEING_PARTS
     return ACCEPT if seen and agreed and probability >= model.accept_above else REVIEW
 
 
@@ -170,9 +170,11 @@ def _weak_signs(f: Mapping[str, float], model: VerdictModel) -> list[str]:
     ):
         if f[f"{name}_z"] < model.typical[f"{name}_z"]:
             signs.append(f"{words} stands only {f[f'{name}_z']:.1f} standard deviations above poses 6 to 14 mm away.")
-    if f["thin_block_rank"] < max(model.typical["thin_block_rank"], FEW_PARTS):
+    if f["thin_block_rank"] < max(model.typical["thin_block_rank"], AGREEING_PARTS):
         preferred = f"{100 * f['thin_block_rank']:.0f} %"
-        signs.append(f"Taken by themselves, parts of the ultrasound prefer this pose to only {preferred} of those.")
+        signs.append(
+            f"Taken by themselves, parts of the ultrasound prefer this pose to only {preferred} of those 6 to 14 mm away."
+        )
     if f["bootstrap_mm"] > model.typical["bootstrap_mm"]:
         signs.append(f"Other draws of the ultrasound's echoes move the pose by {f['bootstrap_mm']:.1f} mm.")
     return signs
