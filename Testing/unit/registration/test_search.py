@@ -48,7 +48,7 @@ def distance_mm(us, first, second):
 
 
 def found_pose(mri, us, initial, settings=QUICK):
-    scene = prepare(us, [mri], initial)
+    scene = prepare(us, [mri], initial, settings.device)
     return scene.space.mri_to_us_ras(search(scene, settings).poses[0])
 
 
@@ -58,6 +58,14 @@ def found_pose(mri, us, initial, settings=QUICK):
 def test_the_search_returns_to_the_truth_from_starts_up_to_19_mm_away(pair, offset):
     mri, us = pair
     assert distance_mm(us, found_pose(mri, us, offset @ TRUTH), TRUTH) < 0.5
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that PyTorch can use")
+def test_a_gpu_ends_where_the_processor_ends(pair):
+    mri, us = pair
+    initial = pose((10, -8, 6), (0, 1, 0), 9.0) @ TRUTH
+    on_gpu = found_pose(mri, us, initial, replace(QUICK, device="cuda"))
+    assert distance_mm(us, on_gpu, found_pose(mri, us, initial)) < 0.1
 
 
 def test_the_pose_does_not_depend_on_how_the_same_anatomy_is_written(pair):
