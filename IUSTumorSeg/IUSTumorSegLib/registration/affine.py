@@ -14,7 +14,7 @@ from .lc2 import patch_scores
 from .parallel import one_thread_each
 from .refinement import ascend
 from .search import FINE_MM, Scene
-from .uncertainty import block_numbers
+from .uncertainty import block_numbers, sums_by_block
 
 if TYPE_CHECKING:
     import torch
@@ -85,6 +85,6 @@ def _gain(
     with torch.inference_mode():
         difference = (_by_patch(scene, affine[None]) - _by_patch(scene, rigid[None]))[0] * held_out
         total = (scene.grids[FINE_MM].weights.sum(0) * held_out).sum()
-        sums = torch.zeros(int(blocks.max()) + 1, device=blocks.device).index_add_(0, blocks, difference) / total
+        sums = sums_by_block(difference, blocks) / total
         used = sums[torch.unique(blocks[held_out])]
     return float(used.sum()), float(used.std() * len(used) ** 0.5)

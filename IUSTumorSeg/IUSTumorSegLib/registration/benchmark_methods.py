@@ -85,7 +85,7 @@ def local_lc2(pair: Pair, device: str) -> Outcome:
         for spacing_mm, (steps, first_step) in LOCAL_STEPS.items():
             poses = scene.ascend(spacing_mm, poses[:, :6], steps, first_step)
         with torch.inference_mode():
-            pose = settle(lambda p: scene.lc2(FINE_MM, p, spread=True), poses[0, :6].clone(), seed=0)
+            pose = settle(lambda p: scene.lc2(FINE_MM, p, spread=True), poses[0, :6], seed=0)
     seconds = {"prepare": prepared - started, "climb": time.perf_counter() - prepared}
     return Outcome(scene.space.mri_to_us_ras(pose.cpu().numpy()), None, seconds)
 

@@ -10,7 +10,7 @@ from .parallel import map_on_cores, one_thread_each
 from .poses import PoseSpace
 from .refinement import SCALE
 from .search import COARSE_MM, FINE_MM, Found, Scene
-from .uncertainty import block_numbers
+from .uncertainty import block_numbers, sums_by_block
 
 if TYPE_CHECKING:
     import torch
@@ -72,34 +72,13 @@ def _echoes(scene: Scene, poses: "torch.Tensor") -> dict[str, float]:
     block prefers this one to, in the mean over blocks with the weights of LC2; half where nothing is right.
     """
     grid = scene.grids[FINE_MM]
-    scores = _weighted_patch_scores(scene, grid, poses)
+    scores = scene.patch_contributions(FINE_MM, poses)
     numbers = block_numbers(grid.centers_ras)
     blocks, weights = sums_by_block(scores, numbers), sums_by_block(grid.weights, numbers)
     ranks = (blocks[0] > blocks[1:]).float().mean(0)
     rank, thin_rank = ((ranks * weights).sum(-1) / weights.sum(-1)).tolist()
     thin_lc2 = scores[:, -1].sum(-1) / weights[-1].sum()
     return {**_standing_out("thin_lc2", thin_lc2), "block_rank": rank, "thin_block_rank": thin_rank}
-
-
-def _weighted_patch_scores(scene: Scene, grid: PatchGrid, poses: "torch.Tensor") -> "torch.Tensor":
-    """What each patch contributes to LC2, by feature, (n, q, p)."""
-    import torch
-
-    mri = scene.channels(FINE_MM)
-
-    def score(part: "torch.Tensor") -> "torch.Tensor":
-        with torch.inference_mode():
-            return patch_scores(grid, mri, scene.space.us_to_mri(part)) * grid.weights
-
-    return scene.in_portions(FINE_MM, poses, score)
-
-
-def sums_by_block(values: "torch.Tensor", blocks: np.ndarray) -> "torch.Tensor":
-    """Sums (..., b) of `values` (..., p) over the patches of each block, by their numbers (p,)."""
-    import torch
-
-    numbers = torch.as_tensor(blocks, device=values.device)
-    return values.new_zeros(*values.shape[:-1], int(numbers.max()) + 1).index_add_(-1, numbers, values)
 
 
 def _mind(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor":

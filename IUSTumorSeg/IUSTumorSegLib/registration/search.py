@@ -24,7 +24,7 @@ import numpy as np
 from ..images.field_of_view import without_interpolation
 from ..jobs.progress import Progress, silent
 from .exhaustive import REACH_DEG, ROTATION_STEP_DEG, lattice_poses, rotation_lattice
-from .lc2 import PatchGrid, lc2, patch_grid
+from .lc2 import PatchGrid, lc2, patch_grid, patch_scores
 from .parallel import core_count, map_on_cores, one_thread_each
 from .poses import PoseSpace
 from .pyramid import MriChannels, field_of_view_points, mri_channels, thin_echoes_of, ultrasound_level
@@ -90,6 +90,18 @@ class Scene:
         """LC2 (n,) of poses (n, 6) at one level; `spread` over the cores."""
         grid, mri = self.grids[spacing_mm], self.channels(spacing_mm)
         return self.in_portions(spacing_mm, poses, lambda part: lc2(grid, mri, self.space.us_to_mri(part)), spread)
+
+    def patch_contributions(self, spacing_mm: float, poses: "torch.Tensor") -> "torch.Tensor":
+        """What each patch adds to LC2 at one level, by feature, (n, q, p); spread over the cores, without derivatives."""
+        import torch
+
+        grid, mri = self.grids[spacing_mm], self.channels(spacing_mm)
+
+        def score(part: "torch.Tensor") -> "torch.Tensor":
+            with torch.inference_mode():
+                return patch_scores(grid, mri, self.space.us_to_mri(part)) * grid.weights
+
+        return self.in_portions(spacing_mm, poses, score)
 
     def in_portions(
         self,
@@ -325,7 +337,7 @@ def _decide(
     with torch.inference_mode():
         for number, finalist in enumerate(finalists):
             progress("decide", number, len(finalists), "Settling on the best poses", kept[0])
-            settled.append(settle(lambda p: scene.lc2(FINE_MM, p, spread=True), finalist[:6].clone(), settings.seed))
+            settled.append(settle(lambda p: scene.lc2(FINE_MM, p, spread=True), finalist[:6], settings.seed))
         poses = torch.stack(settled)
         poses = poses[distinct(poses, finalists[:, 6], apart, 1.5, len(poses))]  # one of those that share a top
         scores = scene.objective(FINE_MM, spread=True)(poses)

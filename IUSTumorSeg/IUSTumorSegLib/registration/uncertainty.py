@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .lc2 import patch_scores
 from .parallel import one_thread_each
 from .poses import PoseSpace
 from .refinement import SCALE, quadratic_tops, shell
@@ -35,7 +34,8 @@ def bootstrap_poses(scene: Scene, pose: np.ndarray, seed: int = 0, draws: int = 
     generator = torch.Generator().manual_seed(seed)
     offsets = shell(POSES_AROUND, generator)
     around = torch.as_tensor(pose, dtype=torch.float32) + offsets * RADIUS * torch.tensor(SCALE)
-    scores = _weighted_patch_scores(scene, around.to(scene.mri.values.device)).cpu()
+    with one_thread_each():
+        scores = scene.patch_contributions(FINE_MM, around.to(scene.mri.values.device)).sum(1).cpu()
     weights = grid.weights.sum(0).cpu()
     multiplicity = _block_draws(grid.centers_ras, draws, generator)
     drawn = (scores @ multiplicity.T) / (weights @ multiplicity.T)
@@ -62,25 +62,19 @@ def dealt_out(errors_mm: Sequence[float]) -> np.ndarray:
     return np.random.default_rng(0).permutation(np.asarray(errors_mm))
 
 
-def _weighted_patch_scores(scene: Scene, poses: "torch.Tensor") -> "torch.Tensor":
-    """Each patch's contribution to LC2, (n, p), at the fine level."""
-    import torch
-
-    grid, mri = scene.grids[FINE_MM], scene.channels(FINE_MM)
-
-    def score(part: "torch.Tensor") -> "torch.Tensor":
-        with torch.inference_mode():
-            return (patch_scores(grid, mri, scene.space.us_to_mri(part)) * grid.weights).sum(1)
-
-    with one_thread_each():
-        return scene.in_portions(FINE_MM, poses, score)
-
-
 def block_numbers(centers_ras: np.ndarray) -> np.ndarray:
     """Number (p,) of the 12 mm block that each patch's centre."""
     cells = np.floor((centers_ras - centers_ras.min(axis=0)) / BLOCK_MM).astype(int)
     _, block = np.unique(cells, axis=0, return_inverse=True)
     return block.ravel()
+
+
+def sums_by_block(values: "torch.Tensor", blocks: "np.ndarray | torch.Tensor") -> "torch.Tensor":
+    """Sums (..., b) of `values` (..., p) over the patches of each block, by their numbers (p,)."""
+    import torch
+
+    numbers = torch.as_tensor(blocks, device=values.device)
+    return values.new_zeros(*values.shape[:-1], int(numbers.max()) + 1).index_add_(-1, numbers, values)
 
 
 def _block_draws(centers_ras: np.ndarray, draws: int, generator: "torch.Generator") -> "torch.Tensor":

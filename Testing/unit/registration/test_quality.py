@@ -6,8 +6,9 @@ import SimpleITK as sitk
 import torch
 from made_images import linear_mix, structured_mri
 
-from IUSTumorSegLib.registration.quality import _echoes, ring_poses, sums_by_block
+from IUSTumorSegLib.registration.quality import _echoes, ring_poses
 from IUSTumorSegLib.registration.search import prepare
+from IUSTumorSegLib.registration.uncertainty import sums_by_block
 
 
 @pytest.fixture(scope="module")
